@@ -1,0 +1,95 @@
+"""How a settings class is made, read and changed: frozen, keyword-only, unknown keys refused."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from dias.errors import DiasError, FileError
+
+# Pass to pydantic's dataclass: `@dataclass(frozen=True, kw_only=True, config=STRICT)`.
+STRICT = ConfigDict(extra="forbid")
+
+T = TypeVar("T")
+
+
+def from_dict(kind: type[T], values: object, *, where: str = "settings") -> T:
+    """Build a settings value of type `kind`, checking every key and every value.
+
+    Raises:
+        DiasError: names each faulty key, what it was given, and the keys that would be known.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise DiasError(f"{where}: " + "; ".join(_faults(error))) from None
+
+
+def to_dict(settings: object) -> dict[str, Any]:
+    """Return plain values (str, int, float, bool, None, list, dict), ready for JSON and YAML."""
+    plain = TypeAdapter(type(settings)).dump_python(settings, mode="json")
+    assert isinstance(plain, dict)
+    return plain
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping; tags that would build objects are refused."""
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(file, f"cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise FileError(file, "is not YAML: " + " ".join(str(error).split())) from None
+    if not isinstance(values, dict):
+        raise FileError(file, f"holds {type(values).__name__}, expected a mapping of settings")
+    return values
+
+
+def to_yaml(settings: object) -> str:
+    """Write settings as YAML, in the order in which the class declares them."""
+    return yaml.safe_dump(to_dict(settings), sort_keys=False, allow_unicode=True)
+
+
+def with_changes(values: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """Apply `a.b.c=VALUE` changes (VALUE in YAML) to nested settings, and return a new mapping.
+
+    Raises:
+        DiasError: a change without `=`, or a path through something that is not a mapping.
+    """
+    result = _copied(values)
+    for change in changes:
+        path, equals, text = change.partition("=")
+        if not equals or not path:
+            raise DiasError(f"change {change!r}: expected KEY=VALUE, for example model.slots=11")
+        *parents, last = path.strip().split(".")
+        place = result
+        for parent in parents:
+            step = place.setdefault(parent, {})
+            if not isinstance(step, dict):
+                raise DiasError(f"change {change!r}: {parent} is a value, it has no settings inside")
+            place = step
+        place[last] = yaml.safe_load(text)
+    return result
+
+
+def _copied(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _copied(value) if isinstance(value, dict) else value for key, value in values.items()}
+
+
+def _faults(error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            lines.append(f"{key}: unknown key (check the spelling)")
+        else:
+            lines.append(f"{key}: {fault['msg']}, got {fault.get('input')!r}")
+    return lines
+
+
+def field_names(kind: type) -> list[str]:
+    """Names of a settings class's fields."""
+    return [field.name for field in dataclasses.fields(kind)]

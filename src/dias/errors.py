@@ -1,0 +1,43 @@
+"""What a user can mend: one line that says where, what was found, and what to do."""
+
+from pathlib import Path
+
+
+class DiasError(Exception):
+    """A fault that the user can mend. The command line prints its message and exits with 2."""
+
+
+class SettingError(DiasError):
+    """A setting with a value that cannot work."""
+
+    def __init__(self, key: str, value: object, problem: str) -> None:
+        super().__init__(f"setting {key}: {value!r} {problem}")
+
+
+class FileError(DiasError):
+    """A file that cannot be used as it is."""
+
+    def __init__(self, file: Path | str, problem: str, *, do: str = "") -> None:
+        super().__init__(f"{file}: {problem}" + (f"; {do}" if do else ""))
+        self.file = Path(file)
+        self.problem = problem
+
+
+class SampleError(FileError):
+    """An image or a mask of a data set that cannot be read."""
+
+
+class CheckpointError(FileError):
+    """A checkpoint that is damaged, or of another architecture."""
+
+
+class CacheError(FileError):
+    """A feature cache that is damaged, incomplete, or made with other weights or data."""
+
+
+class WeightsError(DiasError):
+    """Backbone weights that cannot be found, or are not what they should be."""
+
+
+class TrainingError(DiasError):
+    """Training that cannot go on, such as a loss that is not a number."""
