@@ -1,6 +1,9 @@
-"""What a data set gives: one image, and what is known of its objects."""
+"""What a data set gives: one image, and what is known of its objects; what every data set promises."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -26,3 +29,49 @@ class ImageSample:
     ignore: Bool[np.ndarray, "h w"] | None = None
     boxes: Float[np.ndarray, "k 4"] | None = None
     classes: Int[np.ndarray, " k"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A picture that was left out.
+
+    Attributes:
+        name: in its data set.
+        reason: what is wrong with the file.
+    """
+
+    name: str
+    reason: str
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """What every data set of images promises."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+        ...
+
+    def __getitem__(self, index: int) -> ImageSample:
+        """Read an image and what is known of it.
+
+        Raises:
+            SampleError: names the file that cannot be read.
+        """
+        ...
+
+    def name(self, index: int) -> str:
+        """Name of an image, without reading it."""
+        ...
+
+    def fingerprint(self) -> str:
+        """SHA-256 over sorted names and sizes of the image files: says whether two folders hold the same."""
+        ...
+
+
+def fingerprint_of(files: Iterable[tuple[str, int]]) -> str:
+    """SHA-256 over sorted (name, bytes) pairs, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, size in sorted(files):
+        digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()

@@ -1,0 +1,41 @@
+"""The command `dias`: one file a verb, no logic here."""
+
+import os
+import sys
+
+import typer
+
+from dias.cli import cache, evaluate, import_official, recipes, report, segment, synth, train
+from dias.errors import DiasError
+
+app = typer.Typer(
+    name="dias",
+    help="Object-centric learning: images to object vectors and masks, without labels.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("segment")(segment.segment)
+app.command("cache")(cache.cache)
+app.command("report")(report.report)
+app.command("import-official")(import_official.import_official)
+app.add_typer(synth.app, name="synth")
+app.add_typer(recipes.app, name="recipes")
+
+
+def main() -> None:
+    """Run a verb; what the user can mend ends in one line and exit code 2."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except DiasError as error:
+        print(f"dias: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""dias synth."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer import Argument, Option
+
+app = typer.Typer(help="Render data with ground truth.", no_args_is_help=True)
+
+
+@app.callback()
+def synth() -> None:
+    """Render data with ground truth."""
+
+
+@app.command()
+def images(
+    out: Annotated[Path, Argument(help="The set's folder; a run that was stopped goes on there.")],
+    count: Annotated[int, Option(min=1, help="Scenes to render.")],
+    seed: Annotated[int, Option(min=0, help="The same seed gives the same pixels.")] = 0,
+    variant: Annotated[
+        Literal["standard", "ood"], Option(help="ood: textures and shapes that the standard set has not.")
+    ] = "standard",
+    size: Annotated[int, Option(min=16, help="Side in pixels.")] = 224,
+    objects: Annotated[str, Option(help="Fewest and most objects in a scene, as MIN-MAX.")] = "3-8",
+    format: Annotated[
+        Literal["png", "webp", "jpg"], Option(help="Of the pictures; png is lossless.")
+    ] = "png",
+    quality: Annotated[int, Option(min=1, max=100, help="Of webp and jpg.")] = 90,
+    workers: Annotated[int | None, Option(min=1, help="Processes; one a core if not given.")] = None,
+    depth: Annotated[bool, Option(help="Also write depth (16-bit PNG, millimetres).")] = True,
+) -> None:
+    """Render scenes of textured objects with masks, boxes, classes and depth."""
+    from dias.data.synthetic.dataset import SceneSettings, default_workers, write_scenes
+    from dias.errors import DiasError
+
+    least, _, most = objects.partition("-")
+    if not (least.isdigit() and most.isdigit() and 1 <= int(least) <= int(most) <= 24):
+        raise DiasError(f"--objects {objects}: expected MIN-MAX with 1 <= MIN <= MAX <= 24, such as 3-8")
+    settings = SceneSettings(
+        count=count,
+        seed=seed,
+        variant=variant,
+        size=size,
+        objects=(int(least), int(most)),
+        format=format,
+        quality=quality,
+        depth=depth,
+    )
+    write_scenes(out, settings, workers=workers or default_workers())
+    print(f"{out}: {count} scenes")

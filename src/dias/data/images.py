@@ -1,0 +1,134 @@
+"""Reads pictures and masks of every kind people have, and says plainly what is wrong with the others."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int32, UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dias.errors import SampleError
+
+_LARGEST_SIDE = 20_000  # pixels
+_MOST_PIXELS = 200_000_000
+_SMALLEST_SIDE = 2
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+# Pillow stretches grey PNGs of 2 and 4 bits to 0..255 on reading: by these factors.
+_STRETCHED = {"L;2": 85, "L;4": 17}
+
+
+def read_image(file: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """Read a picture as RGB, turned the way its EXIF orientation says.
+
+    Grey, 1-bit, palette and CMYK pictures become RGB; 16-bit grey is scaled to 8 bits; what is transparent
+    is laid over white; of an animation, the first frame is taken.
+
+    Raises:
+        SampleError: the file is missing, empty, truncated or no picture, holds numbers without a known range
+            (32 bits), has a side below 2 or above 20,000 pixels, or more than 200 million pixels in all
+            (Pillow's own limit, about 179 million unless `PIL.Image.MAX_IMAGE_PIXELS` is raised, holds too).
+    """
+    image = _open(file)
+    try:
+        return _as_rgb(image)
+    except ValueError:
+        raise SampleError(
+            file,
+            f"has pixels of mode {image.mode!r}, whose range is not known",
+            do="save it as 8-bit RGB or grey, or 16-bit grey",
+        ) from None
+
+
+def read_mask(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np.ndarray, "h w"]:
+    """Segment number of each pixel, 0 = background, from a PNG of numbers (1 to 16 bits, or a palette).
+
+    Args:
+        file: the mask; of a palette picture the index is the number, the colours mean nothing.
+        size: height and width that the mask must have.
+
+    Raises:
+        SampleError: the file cannot be read, is no picture of numbers, or not of `size`.
+    """
+    image = _open(file)
+    if image.format == "JPEG":
+        raise SampleError(file, "the mask is a JPEG, which changes numbers", do="write it as PNG")
+    if image.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
+        raise SampleError(
+            file,
+            f"the mask was saved as a colour picture (mode {image.mode!r}), expected one number a pixel",
+            do="write it as PNG with PIL mode 'L', 'P' or 'I;16'",
+        )
+    mask = np.asarray(image).astype(np.int32) // _STRETCHED.get(image.info.get("dias rawmode", ""), 1)
+    if mask.min() < 0:
+        raise SampleError(file, "the mask has numbers below 0", do="number segments 0, 1, 2, ...")
+    if size is not None and mask.shape != size:
+        raise SampleError(
+            file,
+            f"the mask is {mask.shape}, its picture {size} (height, width)",
+            do="resize neither: find which of the two belongs to another sample",
+        )
+    return mask
+
+
+def _open(file: Path) -> Image.Image:
+    """Open, check the size in the header, decode, turn upright."""
+    try:
+        with Image.open(file) as image:
+            _check_size(file, *image.size)
+            rawmode = image.tile[0].args if image.tile else ""  # gone once the pixels are decoded
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            upright.format = image.format
+            upright.info["dias rawmode"] = rawmode if isinstance(rawmode, str) else ""
+            return upright
+    except SampleError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(file, str(error).partition(",")[0]) from None
+    except UnidentifiedImageError:
+        if file.stat().st_size == 0:
+            raise SampleError(file, "is empty (0 bytes)", do="copy or download it again") from None
+        raise SampleError(
+            file, "is no picture that Pillow can read", do="save it as PNG or JPEG, or remove it"
+        ) from None
+    except FileNotFoundError:
+        raise SampleError(file, "does not exist", do="check the path") from None
+    except MemoryError:
+        raise _too_large(file, "does not fit into memory") from None
+    except Exception as error:  # decoders raise what they like: OSError, SyntaxError, struct.error, ...
+        raise SampleError(
+            file, f"is damaged or truncated ({error or type(error).__name__})", do="copy or download it again"
+        ) from None
+
+
+def _check_size(file: Path, width: int, height: int) -> None:
+    found = f"is {width} x {height} pixels"
+    if max(width, height) > _LARGEST_SIDE or width * height > _MOST_PIXELS:
+        raise _too_large(file, found)
+    if min(width, height) < _SMALLEST_SIDE:
+        raise SampleError(
+            file,
+            f"{found}, expected at least {_SMALLEST_SIDE} a side",
+            do="remove it",
+        )
+
+
+def _too_large(file: Path, found: str) -> SampleError:
+    return SampleError(
+        file,
+        f"{found}: too large",
+        do=f"scale or cut it to at most {_LARGEST_SIDE:,} pixels a side and {_MOST_PIXELS:,} in all",
+    )
+
+
+def _as_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """Give 8-bit RGB; ValueError for a mode that has no way there."""
+    if image.mode in _SIXTEEN_BIT or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        grey = (np.asarray(image).astype(np.uint32) * 255 + 32_767) // 65_535
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise ValueError(image.mode)
+    if image.has_transparency_data:
+        picture = image.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return np.array(Image.alpha_composite(white, picture).convert("RGB"))
+    return np.array(image.convert("RGB"))

@@ -1,0 +1,114 @@
+"""Any folder of pictures, with or without masks; or one picture."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from dias.config import STRICT
+from dias.data.images import read_image, read_mask
+from dias.data.samples import ImageSample, fingerprint_of
+from dias.errors import FileError, SampleError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImageFolderConfig:
+    """Settings of a folder of pictures.
+
+    Attributes:
+        path: the folder, or one picture.
+        masks: folder of masks: that of `a/b.jpg` is `a/b.png` in there; None: there are no masks.
+    """
+
+    kind: Literal["folder"] = "folder"
+    path: str
+    masks: str | None = None
+
+    def build(self) -> "ImageFolder":
+        """List the files.
+
+        Raises:
+            FileError: a folder does not exist, or holds no picture.
+        """
+        return ImageFolder(Path(self.path), masks=None if self.masks is None else Path(self.masks))
+
+
+class ImageFolder:
+    """Pictures in a folder and the folders in it, ordered by name; hidden ones are left out."""
+
+    def __init__(self, path: Path, *, masks: Path | None = None) -> None:
+        path = path.expanduser()
+        self.masks = None if masks is None else masks.expanduser()
+        if self.masks is not None and not self.masks.is_dir():
+            raise FileError(self.masks, "there is no such folder of masks", do="check the path")
+        if path.is_dir():
+            self.folder, self.names = path, _pictures(path, without=self.masks)
+        elif path.exists():
+            self.folder, self.names = path.parent, [path.name]
+        else:
+            raise FileError(path, "there is no such file or folder", do="check the path")
+        if not self.names:
+            kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
+            raise FileError(path, f"holds no picture (looked for {kinds}, in folders below too)")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> ImageSample:
+        """Read a picture, and its mask where the settings name a folder of masks.
+
+        Raises:
+            SampleError: the picture cannot be read, or its mask is missing, unreadable or of another size.
+        """
+        name = self.names[index]
+        image = read_image(self.folder / name)
+        if self.masks is None:
+            return ImageSample(image=image, name=name)
+        file = (self.masks / name).with_suffix(".png")
+        if not file.exists():
+            raise SampleError(
+                self.folder / name, f"has no mask: {file} does not exist", do="add it, or leave out masks"
+            )
+        height, width = image.shape[:2]
+        return ImageSample(image=image, name=name, mask=read_mask(file, size=(height, width)))
+
+    def name(self, index: int) -> str:
+        """Path of a picture below the folder, with forward slashes."""
+        return self.names[index]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names and sizes of the pictures; moving the folder or adding masks changes nothing."""
+        return fingerprint_of((name, _bytes(self.folder / name)) for name in self.names)
+
+
+def _pictures(folder: Path, *, without: Path | None) -> list[str]:
+    """Find pictures below a folder, but none in the folder of masks when that lies inside."""
+    found = []
+    for place, folders, files in os.walk(folder, onerror=_cannot_list):
+        here = Path(place)
+        folders[:] = [name for name in folders if _wanted(here / name, without=without)]
+        found += [here / name for name in files if _is_picture(name)]
+    return sorted(file.relative_to(folder).as_posix() for file in found)
+
+
+def _wanted(folder: Path, *, without: Path | None) -> bool:
+    is_masks = without is not None and folder.resolve() == without.resolve()
+    return not folder.name.startswith(".") and not is_masks
+
+
+def _is_picture(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def _cannot_list(error: OSError) -> None:
+    raise FileError(error.filename, f"cannot be listed ({error.strerror})", do="check its permissions")
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return int(file.stat().st_size)
+    except OSError:
+        return -1  # such as a link to nowhere: counted here, reported when it is read
