@@ -21,6 +21,11 @@ class FileError(DiasError):
         super().__init__(f"{file}: {problem}" + (f"; {do}" if do else ""))
         self.file = Path(file)
         self.problem = problem
+        self._do = do
+
+    def __reduce__(self) -> tuple[type["FileError"], tuple[Path, str], dict[str, object]]:
+        """Survive the way from a worker process."""
+        return type(self), (self.file, self.problem), {"args": self.args, "_do": self._do}
 
 
 class SampleError(FileError):

@@ -30,7 +30,9 @@ def atomic(file: Path) -> Iterator[Path]:
         _sync_folder(file.parent)
     except OSError as error:
         raise FileError(
-            file, f"could not be written ({error.strerror or error})", do="free space or choose another folder"
+            file,
+            f"could not be written ({error.strerror or error})",
+            do="free space or choose another folder",
         ) from error
     finally:
         part.unlink(missing_ok=True)

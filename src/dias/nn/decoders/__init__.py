@@ -1,0 +1,20 @@
+"""Slots back into tokens. A new decoder is a file here and its name in the union."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dias.nn.decoders.broadcast_mlp import BroadcastMLPConfig, BroadcastMLPDecoder
+from dias.nn.decoders.output import Decoded
+from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
+
+Decoder = Annotated[RandomARConfig | BroadcastMLPConfig, Field(discriminator="kind")]
+
+__all__ = [
+    "BroadcastMLPConfig",
+    "BroadcastMLPDecoder",
+    "Decoded",
+    "Decoder",
+    "RandomARConfig",
+    "RandomARDecoder",
+]

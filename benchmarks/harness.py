@@ -1,0 +1,82 @@
+"""How everything here is measured: warm-up, repeats in turn, median and spread, provenance, a table."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dias.files import write_json
+from dias.provenance import record
+
+RESULTS = Path(__file__).parent / "results"
+Row = dict[str, str | int | float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Of one call, in milliseconds; `spread` is the interquartile range."""
+
+    median: float
+    spread: float
+
+
+def median_ms(call: Callable[[], object], *, repeats: int = 15, warm_up: int = 3) -> Timing:
+    """Time one call."""
+    return compare({"it": call}, repeats=repeats, warm_up=warm_up)["it"]
+
+
+def compare(
+    calls: Mapping[str, Callable[[], object]], *, repeats: int = 15, warm_up: int = 3
+) -> dict[str, Timing]:
+    """Time several calls in turn, so that what slows the machine down for a while meets all of them."""
+    for call in calls.values():
+        for _ in range(warm_up):
+            call()
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            times[name].append(_once_ms(call))
+    return {name: _timing(found) for name, found in times.items()}
+
+
+def save(name: str, rows: Sequence[Row], *, about: str) -> Path:
+    """Write `results/NAME.json`: the rows, and command, revision, versions and machine."""
+    file = RESULTS / f"{name}.json"
+    write_json(file, {"about": about, "rows": list(rows), "provenance": record().to_dict()})
+    return file
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table as Markdown; numbers with three digits."""
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(_text(row[column]) for column in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _once_ms(call: Callable[[], object]) -> float:
+    _wait()
+    start = time.perf_counter()
+    call()
+    _wait()
+    return (time.perf_counter() - start) * 1e3
+
+
+def _wait() -> None:
+    """A GPU works on while Python runs ahead."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _timing(times: Sequence[float]) -> Timing:
+    low, middle, high = statistics.quantiles(times, n=4)
+    return Timing(median=middle, spread=high - low)
+
+
+def _text(value: str | int | float) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,158 @@
+"""Our checkpoint format: one safetensors file with JSON settings in its header. Loading executes nothing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from dias.config import from_dict, to_dict
+from dias.errors import CheckpointError
+from dias.files import atomic
+from dias.models.image import ImageModel, ImageModelConfig
+from dias.provenance import Provenance, record
+
+FORMAT = "dias-checkpoint-1"
+_NAMES = ("best.safetensors", "last.safetensors")
+
+
+def save_model(
+    file: Path,
+    model: ImageModel,
+    *,
+    provenance: Provenance | None = None,
+    notes: dict[str, Any] | None = None,
+    half: bool = False,
+) -> None:
+    """Write everything but the frozen backbone, in one step.
+
+    Args:
+        file: where to; what stood there survives a failure.
+        model: its settings travel with it, and the hash of the backbone it was trained on.
+        provenance: of the run that made it; of this process when None.
+        notes: anything that JSON can hold, such as step and validation scores.
+        half: store fp16, for weights that are shipped.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in model.head_state().items()}
+    if half:
+        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    weights = model.backbone.weights if model.backbone is not None else None
+    header = {
+        "format": FORMAT,
+        "model": json.dumps(to_dict(model.config)),
+        "backbone": json.dumps(None if weights is None else to_dict_of(weights)),
+        "provenance": json.dumps((provenance or record()).to_dict()),
+        "notes": json.dumps(notes or {}),
+    }
+    with atomic(file) as part:
+        save_file(state, part, metadata=header)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Settings, provenance and notes of a checkpoint, without building anything.
+
+    Raises:
+        CheckpointError: there is none at `path`, it is damaged, or it is not one of ours.
+    """
+    file = find(path)
+    try:
+        with safe_open(file, framework="pt") as opened:
+            header = opened.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            file,
+            f"is no readable safetensors file ({error})",
+            do="it may be truncated: copy or train it again",
+        ) from None
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            file,
+            f"has format {header.get('format')!r}, expected {FORMAT!r}",
+            do="authors' .pth files are converted by `dias import-official`",
+        )
+    try:
+        return {name: json.loads(header[name]) for name in ("model", "backbone", "provenance", "notes")}
+    except (KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            file, f"has a damaged header ({error})", do="train or convert it again"
+        ) from None
+
+
+def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = None) -> ImageModel:
+    """Build the model that a checkpoint describes, and fill in its weights; in evaluation mode.
+
+    Args:
+        path: a .safetensors file, or a run's folder (its best, else its last checkpoint).
+        with_backbone: also find and load the frozen backbone.
+        weights: local path of the backbone's weights, instead of what the checkpoint names.
+
+    Raises:
+        CheckpointError: as `describe`; or weights that do not fit the settings; or another backbone than the
+            one it was trained on.
+    """
+    header, file = describe(path), find(path)
+    config = from_dict(ImageModelConfig, header["model"], where=f"{file}: model settings")
+    if weights is not None:
+        config = replace(config, backbone=replace(config.backbone, path=weights))
+    backbone = config.backbone.build() if with_backbone else None
+    model = config.build(backbone=backbone)
+    _fill(model, file)
+    trained_on = header["backbone"]
+    if backbone is not None and trained_on and trained_on["sha256"] != backbone.weights.sha256:
+        raise CheckpointError(
+            file,
+            f"was trained on backbone weights {trained_on['sha256'][:12]} ({trained_on['source']}), found "
+            f"{backbone.weights.sha256[:12]} ({backbone.weights.source})",
+            do="give the right ones with --weights",
+        )
+    return model.eval()
+
+
+def find(path: Path) -> Path:
+    """The checkpoint file that `path` means: itself, or a run folder's best, else last.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    for name in _NAMES:
+        if (path / name).is_file():
+            return path / name
+    problem = f"holds neither {' nor '.join(_NAMES)}" if path.is_dir() else "does not exist"
+    raise CheckpointError(path, problem, do="give a .safetensors file or a folder that `dias train` wrote")
+
+
+def to_dict_of(weights: object) -> dict[str, Any]:
+    """Plain values of a weights record."""
+    return {name: getattr(weights, name) for name in ("name", "source", "sha256")}
+
+
+def _fill(model: ImageModel, file: Path) -> None:
+    own = model.head_state()
+    try:
+        with safe_open(file, framework="pt") as opened:
+            stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no dict)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(file, f"cannot be read ({error})") from None
+    problems = [f"{name} missing" for name in own.keys() - stored.keys()]
+    problems += [f"{name} unknown" for name in stored.keys() - own.keys()]
+    problems += [
+        f"{name} is {tuple(stored[name].shape)}, expected {tuple(own[name].shape)}"
+        for name in own.keys() & stored.keys()
+        if own[name].shape != stored[name].shape
+    ]
+    if problems:
+        shown = ", ".join(sorted(problems)[:3])
+        raise CheckpointError(
+            file,
+            f"does not fit its settings in {len(problems)} tensors ({shown})",
+            do="it is of another architecture",
+        )
+    with torch.no_grad():
+        for name, value in own.items():
+            value.copy_(stored[name])

@@ -1,0 +1,44 @@
+"""dias cache."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+
+def cache(
+    data: Annotated[Path, Argument(help="A folder of images or scenes, or `photos`.")],
+    out: Annotated[Path, Argument(help="The cache's folder; a run that was stopped goes on there.")],
+    backbone: Annotated[str, Option(help="Any Hugging Face ViT by name.")] = "facebook/dinov2-small",
+    weights: Annotated[str | None, Option(help="Local weights instead.")] = None,
+    size: Annotated[int, Option(help="Side of a view in pixels.")] = 224,
+    input_size: Annotated[int, Option(help="Side that the backbone resizes a view to.")] = 224,
+    views: Annotated[int, Option(min=0, help="Random views a picture; 0 is the centre alone.")] = 1,
+    seed: Annotated[
+        int, Option(help="Of the random views; the recipe's seed gives the views of a live run.")
+    ] = 42,
+    batch: Annotated[int, Option(min=1, help="Views at a time.")] = 32,
+    precision: Annotated[Literal["bf16", "fp32"], Option(help="What the backbone computes in.")] = "bf16",
+    skip_bad: Annotated[
+        bool, Option("--skip-bad", help="Leave out unreadable pictures, and list them.")
+    ] = False,
+) -> None:
+    """Compute the frozen features of a data set once, to train on them."""
+    import torch
+
+    from dias.backbones import BackboneConfig
+    from dias.data.sources import open_source
+    from dias.features import Views, build_cache, unreadable
+
+    settings = BackboneConfig(name=backbone, path=weights, input_size=input_size, precision=precision)
+    source = open_source(data)
+    vit = settings.build().to("cuda" if torch.cuda.is_available() else "cpu")
+    made = build_cache(
+        source, vit, out, views=Views(number=views, size=size, seed=seed), batch=batch, skip_bad=skip_bad
+    )
+    for name in (left_out := unreadable(made)):
+        print(f"left out, unreadable: {name}")
+    print(
+        f"{out}: {len(made) - len(left_out)} pictures, {max(views, 1)} views each, "
+        f"{made.layout.bytes / 1e9:.2f} GB, weights from {vit.weights.source}"
+    )

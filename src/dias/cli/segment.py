@@ -1,0 +1,68 @@
+"""dias segment."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+
+def segment(
+    checkpoint: Annotated[Path, Argument(help="A .safetensors file, or the folder of a run.")],
+    path: Annotated[
+        Path, Argument(help="A picture, a folder of pictures, or `photos` (those of scikit-image).")
+    ],
+    out: Annotated[Path, Option(help="Folder for the results.")],
+    map: Annotated[
+        Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
+    ] = "aggregation",
+    compare: Annotated[
+        bool, Option("--compare", help="Also show first iteration, last without reduction, final.")
+    ] = False,
+    fit: Annotated[
+        Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")
+    ] = "whole",
+    threshold: Annotated[
+        float | None,
+        Option(min=0, max=2, help="Cosine distance below which slots merge; the model's own if not given."),
+    ] = None,
+    batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
+    size: Annotated[
+        int | None,
+        Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
+    ] = None,
+    weights: Annotated[str | None, Option(help="Local path of the backbone's weights.")] = None,
+    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+) -> None:
+    """Find the objects in pictures: overlays, masks, slot vectors and a COCO file.
+
+    Example: `dias segment runs/demo ~/pictures --out segments --compare`.
+    """
+    import sys
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from dias.data.sources import open_source
+    from dias.errors import SettingError
+    from dias.inference.saving import save_segmentations
+    from dias.inference.segment import Segmenter
+    from dias.inference.shortcuts import load
+
+    if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+        raise SettingError(
+            "--out", str(out), f"lies in {path}: its pictures would be segmented the next time"
+        )
+    source = open_source(path)
+    model = load(checkpoint, weights=weights, device=device)
+    if threshold is not None:
+        model = model.with_threshold(threshold)
+    segmenter = Segmenter(model, map=map, size=size, batch=batch, fit=fit)
+    columns = (TextColumn("segmenting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(source))
+        saved = save_segmentations(
+            segmenter, source, out, compare=compare, on_picture=lambda name: progress.advance(task)
+        )
+    print(f"{out}: {saved.pictures} pictures segmented, {len(saved.skipped)} skipped")
+    for one in saved.skipped:
+        print(f"skipped {one.name}: {one.reason}", file=sys.stderr)

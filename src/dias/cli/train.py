@@ -1,0 +1,54 @@
+"""dias train."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+
+def train(
+    recipe: Annotated[str, Argument(help="A recipe file, or a shipped recipe (`dias recipes list`).")],
+    change: Annotated[
+        list[str] | None, Option("--set", help="KEY=VALUE for any setting, e.g. training.steps=500.")
+    ] = None,
+    out: Annotated[Path | None, Option(help="The run's folder; runs/RECIPE if not given.")] = None,
+    data: Annotated[Path | None, Option(help="Train on this folder of images or scenes.")] = None,
+    cache: Annotated[Path | None, Option(help="Features that `dias cache` wrote for that data.")] = None,
+    seed: Annotated[int | None, Option(help="The same as --set training.seed=SEED.")] = None,
+    resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder, exactly.")] = False,
+    accelerator: Annotated[
+        Literal["auto", "cpu", "gpu"], Option(help="auto takes a GPU when there is one.")
+    ] = "auto",
+    devices: Annotated[int, Option(min=1, help="Processes a node (DDP when more than one).")] = 1,
+    nodes: Annotated[
+        int, Option(min=1, help="Machines; start the command on each, as torchrun or SLURM do.")
+    ] = 1,
+    logger: Annotated[
+        Literal["tensorboard", "wandb", "none"], Option(help="Where curves go.")
+    ] = "tensorboard",
+) -> None:
+    """Train a model by a recipe.
+
+    Examples: `dias train scenes-cpu --out runs/mine`, `dias train coco --data ~/pictures --set model.queries.slots=9`.
+    """
+    from dias.data.sources import config_for
+    from dias.training.recipe import read_recipe, recipe_file
+    from dias.training.run import Machine
+    from dias.training.run import train as run
+
+    changes = list(change or [])
+    if data is not None:
+        settings = config_for(data)
+        changes += [f"data.train={{kind: {settings.kind}, path: '{settings.path}'}}"]
+    if cache is not None:
+        changes += [f"data.cache='{cache}'"]
+    if seed is not None:
+        changes += [f"training.seed={seed}"]
+    folder = out or Path("runs") / recipe_file(recipe).stem
+    best = run(
+        read_recipe(recipe, changes=changes),
+        folder,
+        machine=Machine(accelerator=accelerator, devices=devices, nodes=nodes, logger=logger),
+        resume=resume,
+    )
+    print(f"best checkpoint: {best}")

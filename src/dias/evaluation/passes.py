@@ -1,0 +1,49 @@
+"""A model's two passes over an image: without reduction, and with."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.errors import DiasError
+from dias.models.image import ImageModel
+from dias.models.outputs import SlotOutput
+
+
+@torch.no_grad()
+def both_passes(
+    model: ImageModel, tokens: Tokens, *, indices: Sequence[int], seed: int
+) -> tuple[SlotOutput, SlotOutput]:
+    """Slots without reduction, and with reduction and re-initialization, from the same queries.
+
+    An image's queries depend on `seed` and its index alone, so batches of any size give the same masks.
+    """
+    drawn = [model.queries(1, generator=_noise(seed, index)) for index in indices]
+    queries = torch.cat(drawn).to(tokens.features.device)
+    plain, final = (model.from_features(tokens.features, queries, reduce=reduce) for reduce in (False, True))
+    return plain, final
+
+
+def _noise(seed: int, index: int) -> torch.Generator:
+    state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def backbone_of(model: ImageModel) -> FrozenBackbone:
+    """The model's backbone.
+
+    Raises:
+        DiasError: it was built without one.
+    """
+    if model.backbone is None:
+        raise DiasError(
+            "evaluation: the model has no backbone; load it with one (load_model(..., with_backbone=True))"
+        )
+    return model.backbone
+
+
+def device_of(backbone: FrozenBackbone) -> torch.device:
+    """Where a backbone computes."""
+    device: torch.device = next(backbone.parameters()).device
+    return device

@@ -1,0 +1,153 @@
+"""Measure models on labelled images: every variant of every model in one pass over the data."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.checkpoints import find
+from dias.data.samples import ImageSource
+from dias.evaluation.clustering import require_sklearn
+from dias.evaluation.passes import backbone_of, device_of
+from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig
+from dias.evaluation.results import Evaluation, Results, Row
+from dias.evaluation.scoring import ModelScores, RowScores, add_clustering
+from dias.evaluation.views import Reader, SeenImages
+from dias.inference.shortcuts import load
+from dias.models.image import ImageModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A model to measure, and the checkpoint file it came from."""
+
+    model: ImageModel
+    checkpoint: Path | None = None
+
+
+def candidate(path: Path, *, weights: str | None = None, device: str = "auto") -> Candidate:
+    """Load a checkpoint (a file, or a run's folder) to measure it.
+
+    Args:
+        path: as `dias.load` takes it.
+        weights: local path of the backbone's weights.
+        device: auto takes a GPU when there is one.
+
+    Raises:
+        DiasError: as `dias.load`.
+    """
+    return Candidate(model=load(path, weights=weights, device=device), checkpoint=find(path))
+
+
+def evaluate(
+    model: ImageModel,
+    source: ImageSource,
+    *,
+    config: EvaluationConfig | None = None,
+    checkpoint: Path | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Measure one model, on the device that it is on.
+
+    Args:
+        model: with its backbone.
+        source: images with masks.
+        config: the protocol; its defaults when None.
+        checkpoint: file the model was loaded from; its hash goes into the result.
+        progress: show a bar on stderr.
+
+    Raises:
+        DiasError: the data has no masks, or the model no backbone.
+        SampleError: an image cannot be read and `config.bad_images` is "stop".
+    """
+    only = Candidate(model=model, checkpoint=checkpoint)
+    return evaluate_all([only], source, config=config, progress=progress).evaluations[0]
+
+
+def evaluate_clustering(
+    backbone: FrozenBackbone,
+    source: ImageSource,
+    *,
+    config: EvaluationConfig | None = None,
+    clustering: ClusteringConfig | None = None,
+    progress: bool = True,
+) -> tuple[Row, ...]:
+    """Measure k-means and spectral clustering of the features, and the oracle of the token grid.
+
+    Both methods are told the true number of segments, background included, of every image.
+
+    Raises:
+        DiasError: as `evaluate`; or scikit-learn is not installed.
+    """
+    require_sklearn()
+    config, rows = config or EvaluationConfig(), RowScores()
+    reader = Reader(source, config=config)
+    for batch in _shown(reader, progress=progress):
+        tokens = backbone(batch.images.to(device_of(backbone)))
+        add_clustering(rows, tokens, batch, config=config, clustering=clustering or ClusteringConfig())
+    return rows.finished()
+
+
+@torch.no_grad()
+def evaluate_all(
+    candidates: Sequence[Candidate],
+    source: ImageSource,
+    *,
+    config: EvaluationConfig | None = None,
+    clustering: ClusteringConfig | None = None,
+    progress: bool = True,
+) -> Results:
+    """Measure several models in one pass; those with the same backbone share its features.
+
+    Args:
+        candidates: at least one.
+        source: images with masks.
+        config: the protocol; its defaults when None.
+        clustering: also measure the rows that need no training, on the first candidate's features.
+        progress: show a bar on stderr.
+
+    Raises:
+        DiasError: as `evaluate` and `evaluate_clustering`.
+    """
+    if clustering is not None:
+        require_sklearn()
+    config = config or EvaluationConfig()
+    measured = [ModelScores(_prepared(candidate, config), candidate.checkpoint) for candidate in candidates]
+    baselines, reader = RowScores(), Reader(source, config=config)
+    for batch in _shown(reader, progress=progress):
+        seen: dict[str, Tokens] = {}
+        for one in measured:
+            backbone = backbone_of(one.model)
+            key = f"{backbone.weights.sha256} {backbone.config} {device_of(backbone)}"
+            if key not in seen:
+                seen[key] = backbone(batch.images.to(device_of(backbone)))
+            one.add(seen[key], batch, config=config)
+        if clustering is not None:
+            add_clustering(baselines, next(iter(seen.values())), batch, config=config, clustering=clustering)
+    data = source.fingerprint()
+    return Results(
+        evaluations=tuple(one.finished(reader, config=config, data=data) for one in measured),
+        baselines=baselines.finished() if clustering is not None else (),
+    )
+
+
+def _prepared(candidate: Candidate, config: EvaluationConfig) -> ImageModel:
+    model = candidate.model.eval()
+    backbone_of(model)
+    return model if config.threshold is None else model.with_threshold(config.threshold)
+
+
+def _shown(reader: Reader, *, progress: bool) -> Iterator[SeenImages]:
+    console = Console(stderr=True)
+    yield from track(
+        reader,
+        description="evaluating",
+        total=reader.batches,
+        console=console,
+        disable=not progress,
+        transient=True,
+    )

@@ -1,0 +1,90 @@
+"""Labelled images as evaluation sees them: the centre square at one size, in batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int64, UInt8
+from torch import Tensor
+
+from dias.data.centre import EvaluationBatch, evaluation_batches
+from dias.data.samples import ImageSource, Skipped
+from dias.errors import DiasError
+from dias.evaluation.protocol import EvaluationConfig
+
+_READERS = 2  # threads that read ahead
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenImages:
+    """A batch.
+
+    Attributes:
+        indices: places in the data set.
+        valid: pixels that count; None when all do.
+        segments: number of segments in each valid ground truth, background included where it is seen.
+    """
+
+    indices: tuple[int, ...]
+    images: UInt8[Tensor, "b 3 h w"]
+    masks: Int64[Tensor, "b h w"]
+    valid: Bool[Tensor, "b h w"] | None
+    segments: Int64[Tensor, " b"]
+
+
+class Reader:
+    """Reads a data set once; remembers which images there were, what was in them, which were left out."""
+
+    def __init__(self, source: ImageSource, *, config: EvaluationConfig) -> None:
+        self.source = source
+        self.config = config
+        self.batches = -(-len(source) // config.batch)
+        self.names: list[str] = []
+        self.segments: list[int] = []
+        self.objects: list[int] = []
+        self.skipped: list[str] = []
+        self._places = {source.name(index): index for index in range(len(source))}
+
+    def __iter__(self) -> Iterator[SeenImages]:
+        """Give batch after batch.
+
+        Raises:
+            DiasError: an image has no mask, or none could be read.
+            SampleError: an image cannot be read and the settings say stop.
+        """
+        config, skipped = self.config, list[Skipped]()
+        batches = evaluation_batches(
+            self.source,
+            size=config.size,
+            batch=config.batch,
+            skipped=skipped if config.bad_images == "skip" else None,
+            workers=_READERS,
+        )
+        for batch in batches:
+            yield self._seen(batch)
+        self.skipped = [f"{one.name}: {one.reason}" for one in skipped]
+        if not self.names:
+            raise DiasError(
+                f"evaluation: none of the {len(self.source)} images could be read; check the data folder"
+            )
+
+    def _seen(self, batch: EvaluationBatch) -> SeenImages:
+        indices = tuple(self._places[name] for name in batch.names)
+        if batch.masks is None:
+            bare = next(index for index in indices if self.source[index].mask is None)
+            raise DiasError(
+                f"{self.source.name(bare)}: has no masks, so it cannot be evaluated; use `dias segment` on it"
+            )
+        valid = None if batch.ignore is None else ~batch.ignore
+        shown = [mask if valid is None else mask[valid[place]] for place, mask in enumerate(batch.masks)]
+        labels = [torch.unique(one) for one in shown]
+        self.names += batch.names
+        self.segments += [len(found) for found in labels]
+        self.objects += [int((found > 0).sum()) for found in labels]
+        return SeenImages(
+            indices=indices,
+            images=batch.images,
+            masks=batch.masks,
+            valid=valid,
+            segments=torch.tensor([len(found) for found in labels]),
+        )

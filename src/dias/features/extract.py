@@ -1,0 +1,199 @@
+"""Computes a cache: every view of every picture once, resumable after a kill."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float16, UInt8
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dias.backbones.frozen import FrozenBackbone
+from dias.data.samples import ImageSample, ImageSource
+from dias.data.transforms import centre_view, look, numbered_view
+from dias.errors import CacheError, SampleError
+from dias.features.key import CacheKey
+from dias.features.store import FeatureCache, Layout
+from dias.features.writing import CacheWriter, list_unreadable, prepare
+
+_HALF_MAX = 65504.0
+_READERS = 2
+
+Pictures = UInt8[np.ndarray, "v s s 3"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """Which views of each picture: `number` random ones (0: the centre alone), `size` pixels a side."""
+
+    number: int
+    size: int
+    seed: int
+
+
+def build_cache(
+    source: ImageSource,
+    backbone: FrozenBackbone,
+    folder: Path,
+    *,
+    views: Views,
+    batch: int = 32,
+    skip_bad: bool = False,
+    progress: bool = True,
+) -> FeatureCache:
+    """Compute the features of a data set, or go on where an earlier run was stopped.
+
+    Pictures are flagged only after their bytes are on the disk, so a run that was killed at any moment and
+    started again gives the same bytes as one that was not (with the same `batch`: its size may change how
+    sums are rounded).
+
+    Args:
+        source: the pictures.
+        backbone: where features come from; its device is used.
+        folder: where the cache goes; one of other pictures or weights there is refused.
+        views: what is seen of each picture.
+        batch: views at a time.
+        skip_bad: leave out unreadable pictures instead of stopping; cache.json lists them.
+        progress: show a progress bar, with pictures a second and the time left.
+
+    Raises:
+        CacheError: `folder` holds a cache made with something else, the disk has no room, or features are
+            larger than half precision holds.
+        SampleError: a picture cannot be read, unless `skip_bad`.
+        DiasError: none can be read.
+    """
+    layout = _layout(source, backbone, views)
+    try:
+        prepare(folder, layout)
+        with CacheWriter(folder, layout) as writer, _bar(progress) as bar:
+            to_do = writer.to_do(again=not skip_bad)
+            count = layout.key.count
+            task = bar.add_task("cache", total=count, completed=count - len(to_do), speed="")
+            for found in _batches(source, to_do, views, batch=batch, skip_bad=skip_bad):
+                _write(writer, found, backbone, layout, batch=batch)
+                bar.advance(task, len(found))
+                bar.update(task, speed=f"{bar.tasks[0].speed or 0:.1f} images/s")
+    except OSError as error:
+        raise CacheError(
+            folder,
+            f"could not be written ({error.strerror or error})",
+            do="free space and run it again: finished pictures are kept",
+        ) from error
+    cache = FeatureCache.open(folder)
+    list_unreadable(folder, unreadable(cache))
+    return cache
+
+
+def unreadable(cache: FeatureCache) -> list[str]:
+    """Names of the pictures that a cache leaves out."""
+    return [name for index, name in enumerate(cache.names) if not cache.readable(index)]
+
+
+def _batches(
+    source: ImageSource, to_do: list[int], views: Views, *, batch: int, skip_bad: bool
+) -> Iterator[dict[int, Pictures | None]]:
+    """Views of some pictures at a time, read while the ones before are computed; None: unreadable.
+
+    Which pictures come together depends on their places alone, so that it is the same after a kill.
+    """
+    each = max(batch // max(views.number, 1), 1)
+    chunks: dict[int, list[int]] = {}
+    for index in to_do:
+        chunks.setdefault(index // each, []).append(index)
+    order = list(chunks.values())
+    with ThreadPoolExecutor(_READERS) as pool:
+        ahead = [pool.submit(_read, source, index, views) for index in order[0]] if order else []
+        for chunk, following in zip(order, [*order[1:], []], strict=True):
+            now, ahead = ahead, [pool.submit(_read, source, index, views) for index in following]
+            found: dict[int, Pictures | None] = {}
+            for index, future in zip(chunk, now, strict=True):
+                seen = future.result()
+                if isinstance(seen, SampleError) and not skip_bad:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise seen
+                found[index] = None if isinstance(seen, SampleError) else seen
+            yield found
+
+
+def _read(source: ImageSource, index: int, views: Views) -> Pictures | SampleError:
+    try:
+        sample = source[index]
+    except SampleError as error:
+        return error
+    picture = ImageSample(image=sample.image, name=sample.name)  # masks are not needed: leave them
+    height, width = picture.image.shape[:2]
+    if not views.number:
+        return look(picture, centre_view(height, width, size=views.size)).image[None]
+    seen = [
+        numbered_view(height, width, size=views.size, seed=views.seed, index=index, number=number)
+        for number in range(views.number)
+    ]
+    return np.stack([look(picture, view).image for view in seen])
+
+
+def _write(
+    writer: CacheWriter,
+    found: dict[int, Pictures | None],
+    backbone: FrozenBackbone,
+    layout: Layout,
+    *,
+    batch: int,
+) -> None:
+    readable = {index: pictures for index, pictures in found.items() if pictures is not None}
+    for index in found.keys() - readable.keys():
+        writer.leave_out(index)
+    if readable:
+        features = _features(backbone, np.concatenate(list(readable.values())), batch=batch)
+        rows = features.reshape(len(readable), *layout.shape[1:])
+        for index, row in zip(readable, rows, strict=True):
+            writer.put(index, row)
+    writer.commit_sometimes()
+
+
+def _features(
+    backbone: FrozenBackbone, pictures: UInt8[np.ndarray, "b s s 3"], *, batch: int
+) -> Float16[np.ndarray, "b m c"]:
+    images = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+    device = backbone.mean.device
+    starts = range(0, len(images), batch)
+    tokens = torch.cat([backbone(images[i : i + batch].to(device)).features.cpu() for i in starts])
+    largest = float(tokens.abs().max())
+    if not largest <= _HALF_MAX:  # so that NaN is caught too
+        raise CacheError(
+            backbone.weights.name,
+            f"gives features of {largest:.3g}, half precision holds {_HALF_MAX:.0f}",
+            do="train without a cache, or with final_norm",
+        )
+    return tokens.half().numpy()
+
+
+def _layout(source: ImageSource, backbone: FrozenBackbone, views: Views) -> Layout:
+    return Layout(
+        key=CacheKey.of(
+            backbone,
+            size=views.size,
+            views=views.number,
+            seed=views.seed if views.number else 0,
+            data=source.fingerprint(),
+            count=len(source),
+        ),
+        grid=backbone.grid(views.size, views.size),
+        channels=backbone.channels,
+        names=tuple(source.name(index) for index in range(len(source))),
+    )
+
+
+def _bar(shown: bool) -> Progress:
+    return Progress(
+        TextColumn("cache"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        disable=not shown,
+        refresh_per_second=2,
+    )

@@ -1,0 +1,70 @@
+"""What a cache was made with: everything that changes a feature."""
+
+from dataclasses import asdict, dataclass, fields
+
+from dias.backbones.frozen import FrozenBackbone
+
+_WORDS = {
+    "weights": "backbone weights",
+    "final_norm": "features before or after the final norm",
+    "input_size": "backbone input size",
+    "precision": "precision",
+    "size": "size of a view",
+    "views": "number of views",
+    "seed": "seed of the views",
+    "data": "data set (its names or file sizes changed)",
+    "count": "number of pictures",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheKey:
+    """Two caches with equal keys hold the same features.
+
+    Attributes:
+        weights: SHA-256 of the backbone's weights.
+        views: random views of each picture; 0 is the centre view alone.
+        seed: of the random views.
+        data: fingerprint of the data set.
+    """
+
+    weights: str
+    final_norm: bool
+    input_size: int | None
+    precision: str
+    size: int
+    views: int
+    seed: int
+    data: str
+    count: int
+
+    @classmethod
+    def of(
+        cls, backbone: FrozenBackbone, *, size: int, views: int, seed: int, data: str, count: int
+    ) -> "CacheKey":
+        """Put a key together."""
+        return cls(
+            weights=backbone.weights.sha256,
+            final_norm=backbone.config.final_norm,
+            input_size=backbone.config.input_size,
+            precision=backbone.config.precision,
+            size=size,
+            views=views,
+            seed=seed,
+            data=data,
+            count=count,
+        )
+
+    def differences(self, other: "CacheKey", *, leave_out: frozenset[str] = frozenset()) -> list[str]:
+        """What differs, in words: `other backbone weights (b94a57bd8f82, now 1c2d...)`."""
+        mine, theirs = asdict(self), asdict(other)
+        return [
+            f"other {_WORDS[field.name]} ({_short(mine[field.name])}, now {_short(theirs[field.name])})"
+            for field in fields(self)
+            if field.name not in leave_out and mine[field.name] != theirs[field.name]
+        ]
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text[:12] if len(text) == 64 else text

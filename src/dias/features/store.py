@@ -1,0 +1,186 @@
+"""Features on disk: half precision, memory-mapped, checked when opened."""
+
+import json
+import math
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float16
+
+from dias.backbones.frozen import FrozenBackbone
+from dias.data.samples import ImageSource
+from dias.errors import CacheError
+from dias.features.key import CacheKey
+from dias.files import write_json
+
+FORMAT = "dias-features-1"
+TODO, DONE, UNREADABLE = 0, 1, 2
+_CHECKED_ROWS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What cache.json says: key, shape of a view's features, names of the pictures."""
+
+    key: CacheKey
+    grid: tuple[int, int]
+    channels: int
+    names: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Pictures, views, tokens, channels."""
+        return self.key.count, max(self.key.views, 1), self.grid[0] * self.grid[1], self.channels
+
+    @property
+    def bytes(self) -> int:
+        """Size of the features on disk."""
+        return math.prod(self.shape) * 2
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Size of each file beside cache.json."""
+        return {"features.bin": self.bytes, "state.bin": self.key.count, "sums.bin": 4 * self.key.count}
+
+    def save(self, folder: Path, provenance: dict[str, object]) -> None:
+        """Write cache.json in one step."""
+        write_json(folder / "cache.json", {"format": FORMAT, **asdict(self), "provenance": provenance})
+
+
+class FeatureCache:
+    """Finished features of every view of every picture.
+
+    Files: `cache.json` (key, shape, names, provenance, pictures left out), `features.bin` (fp16: pictures,
+    views, tokens, channels), `state.bin` (a byte a picture), `sums.bin` (CRC-32 a picture).
+    """
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self.folder, self.layout, self.key = folder, layout, layout.key
+        self.features = np.memmap(folder / "features.bin", dtype=np.float16, mode="r", shape=layout.shape)
+        self.state = np.fromfile(folder / "state.bin", dtype=np.uint8)
+        self.sums = np.fromfile(folder / "sums.bin", dtype=np.uint32)
+
+    @classmethod
+    def open(cls, folder: Path, *, verify: Literal["quick", "full"] = "quick") -> "FeatureCache":
+        """Open a finished cache.
+
+        Args:
+            folder: what `dias cache` wrote.
+            verify: `quick` checks sizes, completeness and the sums of a few pictures; `full` those of all.
+
+        Raises:
+            CacheError: it is missing, unfinished or damaged; says which picture.
+        """
+        layout = read_layout(folder)
+        _check_sizes(folder, layout)
+        cache = cls(folder, layout)
+        unfinished = int((cache.state == TODO).sum())
+        if unfinished:
+            raise CacheError(
+                folder, f"{unfinished} of {len(cache)} pictures are not done", do="run `dias cache` again"
+            )
+        count = len(cache) if verify == "full" else min(_CHECKED_ROWS, len(cache))
+        for index in np.linspace(0, len(cache) - 1, count).astype(int).tolist():
+            if cache.state[index] == DONE and checksum(cache.features[index]) != cache.sums[index]:
+                raise CacheError(
+                    folder / "features.bin",
+                    f"picture {index} ({layout.names[index]}) is damaged",
+                    do="delete the folder and make it anew",
+                )
+        return cache
+
+    def __len__(self) -> int:
+        return self.key.count
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Token rows and columns of a view."""
+        return self.layout.grid
+
+    @property
+    def channels(self) -> int:
+        """Of a token."""
+        return self.layout.channels
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the pictures, in the order of the data set."""
+        return self.layout.names
+
+    def read(self, index: int, view: int) -> Float16[np.ndarray, "m c"]:
+        """Features of a picture's view.
+
+        Raises:
+            CacheError: the picture could not be read when the cache was made.
+        """
+        if self.state[index] == UNREADABLE:
+            raise CacheError(self.folder, f"{self.layout.names[index]} was unreadable and has no features")
+        features: Float16[np.ndarray, "m c"] = self.features[index, view]
+        return features
+
+    def readable(self, index: int) -> bool:
+        """Whether a picture has features."""
+        return bool(self.state[index] == DONE)
+
+    def require(self, *, backbone: FrozenBackbone, source: ImageSource, size: int) -> None:
+        """Make sure that the cache is what a run would compute from these pictures.
+
+        Raises:
+            CacheError: names what differs.
+        """
+        wanted = CacheKey.of(
+            backbone,
+            size=size,
+            views=self.key.views,
+            seed=self.key.seed,
+            data=source.fingerprint(),
+            count=len(source),
+        )
+        differences = self.key.differences(wanted)
+        if differences:
+            raise CacheError(
+                self.folder, f"was made with {', '.join(differences)}", do="make it anew with `dias cache`"
+            )
+
+
+def read_layout(folder: Path) -> Layout:
+    """Read cache.json.
+
+    Raises:
+        CacheError: it is missing, or not of this format.
+    """
+    file = folder / "cache.json"
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if values["format"] != FORMAT:
+            raise CacheError(file, f"has format {values['format']!r}, expected {FORMAT!r}", do="make it anew")
+        return Layout(
+            key=CacheKey(**values["key"]),
+            grid=(values["grid"][0], values["grid"][1]),
+            channels=values["channels"],
+            names=tuple(values["names"]),
+        )
+    except FileNotFoundError:
+        raise CacheError(
+            folder, "holds no cache.json", do="make the cache with `dias cache DATA OUT`"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise CacheError(
+            file, f"is damaged ({type(error).__name__}: {error})", do="make the cache anew"
+        ) from None
+
+
+def checksum(rows: Float16[np.ndarray, "v m c"]) -> int:
+    """CRC-32 of a picture's features."""
+    return zlib.crc32(np.ascontiguousarray(rows).data)
+
+
+def _check_sizes(folder: Path, layout: Layout) -> None:
+    for name, size in layout.sizes.items():
+        file = folder / name
+        found = file.stat().st_size if file.exists() else 0
+        if found != size:
+            raise CacheError(file, f"has {found} bytes, expected {size}: truncated", do="make the cache anew")

@@ -1,0 +1,293 @@
+"""Segment a user's own pictures: any size, any number, at the speed of the backbone."""
+
+import copy
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int32, Int64, UInt8
+from torch import Tensor
+
+from dias.backbones.frozen import FrozenBackbone
+from dias.data.samples import ImageSample, ImageSource, Skipped
+from dias.data.transforms import View, centre_view, look
+from dias.errors import DiasError, SampleError, SettingError
+from dias.masks import boxes_from_labels, label_map
+from dias.models.image import ImageModel
+
+UNSEEN = -1  # label of pixels outside what the model saw
+_USUAL_SIZE = 224
+_LARGEST_MAP = (
+    1024  # pixels; soft maps of 16 x 16 tokens hold nothing finer, and twelve megapixels would be slow
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """How the masks came about: slot number of each pixel (-1: not seen), before any renumbering.
+
+    Attributes:
+        first: after the first iteration of the aggregation.
+        last: after the last iteration, had nothing been merged.
+        final: after reduction and re-initialized aggregation.
+    """
+
+    first: Int32[np.ndarray, "h w"]
+    last: Int32[np.ndarray, "h w"]
+    final: Int32[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation:
+    """The objects of one picture; k slots were kept, in the order of their numbers.
+
+    Attributes:
+        name: of the picture.
+        labels: object of each pixel of the picture, 0 to k - 1; -1 where the model did not look.
+        slots: one vector an object.
+        slot_indices: number that each object's slot has in the model.
+        areas: pixels of each object; 0 for a slot that wins no pixel.
+        boxes: x0, y0, x1, y1 of each object, the last two exclusive, as shares (0 to 1) of width and height.
+        coverage: x0, y0, x1, y1 in pixels of the part that the model saw, the last two exclusive.
+        stages: how the masks came about, when that was asked.
+    """
+
+    name: str
+    labels: Int32[np.ndarray, "h w"]
+    slots: Float32[np.ndarray, "k d"]
+    slot_indices: Int64[np.ndarray, " k"]
+    areas: Int64[np.ndarray, " k"]
+    boxes: Float[np.ndarray, "k 4"]
+    coverage: tuple[int, int, int, int]
+    stages: Stages | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """A picture as the model sees it; of the original only the size (height, width) is kept."""
+
+    name: str
+    size: tuple[int, int]
+    view: View
+    picture: UInt8[np.ndarray, "s s 3"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What the model says about a batch, on the CPU."""
+
+    slots: Float[Tensor, "b n d"]
+    kept: Bool[Tensor, "b n"]
+    grid: tuple[int, int]
+    final: Float[Tensor, "b n m"]
+    first: Float[Tensor, "b n m"] | None
+    last: Float[Tensor, "b n m"] | None
+
+
+class Segmenter:
+    """Finds the objects in pictures.
+
+    All pictures start from the same queries, drawn once from `seed`, so what is found in a picture does not
+    depend on its place or its neighbours. Soft maps are resized to the picture, but to 1,024 pixels on its
+    longer side at most; larger masks are stretched from there without smoothing.
+
+    Args:
+        model: with its backbone; runs on the device that it is on.
+        map: take the masks from the aggregation's last map, or from the decoder's (slower).
+        size: side in pixels of the square that the model sees, a multiple of the patch; what it was trained
+            with when None (224 where that was any size).
+        batch: pictures at once.
+        fit: "whole" squeezes the whole picture into the square, "centre" takes its largest centre square.
+        seed: of the queries.
+
+    Raises:
+        DiasError: the model has no backbone.
+        SettingError: `size` fits neither the patch nor the decoder whose map is wanted.
+    """
+
+    def __init__(
+        self,
+        model: ImageModel,
+        *,
+        map: Literal["aggregation", "decoder"] = "aggregation",
+        size: int | None = None,
+        batch: int = 16,
+        fit: Literal["whole", "centre"] = "whole",
+        seed: int = 0,
+    ) -> None:
+        if model.backbone is None:
+            raise DiasError("segmentation: the model has no backbone; load it with one (dias.load)")
+        self.size = size or model.backbone.config.input_size or _USUAL_SIZE
+        self.model, self.backbone = model.eval(), _seeing(model.backbone, self.size)
+        self.map, self.batch, self.fit = map, batch, fit
+        tokens = math.prod(self.backbone.grid(self.size, self.size))
+        if map == "decoder" and tokens != model.config.positions:
+            raise SettingError(
+                "size",
+                self.size,
+                f"gives {tokens} tokens, the decoder knows {model.config.positions}; use map=aggregation",
+            )
+        with torch.inference_mode():
+            self.queries = model.queries(1, generator=torch.Generator().manual_seed(seed))
+
+    def __call__(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[Segmentation]:
+        """Segment RGB pictures; their names are their numbers, from 0."""
+        return self._segment_all(images, compare=False)
+
+    def compare(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[Segmentation]:
+        """The same, with `stages` filled in: first iteration, last without reduction, final."""
+        return self._segment_all(images, compare=True)
+
+    def stream(self, source: ImageSource, *, compare: bool = False) -> Iterator[Segmentation | Skipped]:
+        """Segment a data set in its order, reading ahead of the model in threads, in constant memory.
+
+        Args:
+            source: pictures; one that cannot be read comes back as `Skipped`.
+            compare: fill in `stages`.
+        """
+        waiting: list[_Seen | Skipped] = []
+        for item in self._read_ahead(source):
+            waiting.append(item)
+            if sum(isinstance(one, _Seen) for one in waiting) == self.batch:
+                yield from self._segment(waiting, compare=compare)
+                waiting = []
+        yield from self._segment(waiting, compare=compare)
+
+    def _segment_all(
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], *, compare: bool
+    ) -> list[Segmentation]:
+        done: list[Segmentation] = []
+        for start in range(0, len(images), self.batch):
+            chosen = range(start, min(start + self.batch, len(images)))
+            seen = [self._see(images[index], name=str(index)) for index in chosen]
+            done += [one for one in self._segment(seen, compare=compare) if isinstance(one, Segmentation)]
+        return done
+
+    def _read_ahead(self, source: ImageSource) -> Iterator[_Seen | Skipped]:
+        pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="dias-read")
+        reading: deque[Future[_Seen | Skipped]] = deque()
+        try:
+            for index in range(len(source)):
+                reading.append(pool.submit(self._read, source, index))
+                if len(reading) > 2 * self.batch:
+                    yield reading.popleft().result()
+            while reading:
+                yield reading.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _read(self, source: ImageSource, index: int) -> _Seen | Skipped:
+        try:
+            return self._see(source[index].image, name=source.name(index))
+        except SampleError as error:
+            return Skipped(name=source.name(index), reason=error.problem)
+        except (OSError, MemoryError) as error:
+            return Skipped(name=source.name(index), reason=f"cannot be read ({error})")
+
+    def _see(self, image: UInt8[np.ndarray, "h w 3"], *, name: str) -> _Seen:
+        height, width = image.shape[:2]
+        if self.fit == "centre":
+            view = centre_view(height, width, size=self.size)
+        else:
+            view = View(box=(0, 0, width, height), flip=False, size=self.size)
+        picture = look(ImageSample(image=image, name=name), view).image
+        return _Seen(name=name, size=(height, width), view=view, picture=picture)
+
+    def _segment(
+        self, items: Sequence[_Seen | Skipped], *, compare: bool
+    ) -> Iterator[Segmentation | Skipped]:
+        seen = [item for item in items if isinstance(item, _Seen)]
+        found = self._find(seen, compare=compare) if seen else None
+        number = 0
+        for item in items:
+            if isinstance(item, Skipped):
+                yield item
+            else:
+                assert found is not None
+                yield _segmentation(item, found, number)  # one at a time: full-size masks are large
+                number += 1
+
+    @torch.inference_mode()
+    def _find(self, seen: Sequence[_Seen], *, compare: bool) -> _Found:
+        pictures = torch.from_numpy(np.stack([one.picture for one in seen])).permute(0, 3, 1, 2)
+        tokens = self.backbone(pictures.to(self.queries.device))
+        queries, decode = self.queries.expand(len(seen), -1, -1), self.map == "decoder"
+        final = self.model.from_features(tokens.features, queries, decode=decode)
+        plain = None
+        if compare:
+            plain = self.model.from_features(tokens.features, queries, reduce=False, decode=decode)
+
+        def chosen(aggregation: Tensor, decoder: Tensor | None) -> Tensor:
+            return (aggregation if decoder is None else decoder).float().cpu()
+
+        return _Found(
+            slots=final.slots.float().cpu(),
+            kept=final.mask.cpu(),
+            grid=tokens.grid,
+            final=chosen(final.attention[-1], final.decoder_attention),
+            first=None if plain is None else plain.attention[0].float().cpu(),
+            last=None if plain is None else chosen(plain.attention[-1], plain.decoder_attention),
+        )
+
+
+def _seeing(backbone: FrozenBackbone, size: int) -> FrozenBackbone:
+    """The same weights, without the backbone's own resizing: the pictures come in the right size."""
+    if size % backbone.patch:
+        raise SettingError("size", size, f"must be a multiple of the patch, {backbone.patch} pixels")
+    twin = copy.copy(backbone)
+    twin.config = replace(backbone.config, input_size=None)
+    return twin
+
+
+def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
+    kept = found.kept[number]
+    indices = torch.nonzero(kept)[:, 0]
+    numbered = _slot_labels(found.final[number], kept, seen, grid=found.grid)
+    order = np.full(len(kept) + 1, UNSEEN, dtype=np.int32)  # the last row answers for -1
+    order[indices.numpy()] = np.arange(len(indices), dtype=np.int32)
+    labels = order.take(numbered, mode="wrap")  # several times as fast as indexing
+    from_one = labels + 1
+    stages = None
+    if found.first is not None and found.last is not None:
+        everyone = torch.ones_like(kept)
+        stages = Stages(
+            first=_slot_labels(found.first[number], everyone, seen, grid=found.grid),
+            last=_slot_labels(found.last[number], everyone, seen, grid=found.grid),
+            final=numbered,
+        )
+    return Segmentation(
+        name=seen.name,
+        labels=labels,
+        slots=found.slots[number][kept].numpy(),
+        slot_indices=indices.numpy(),
+        areas=np.bincount(from_one.ravel(), minlength=len(indices) + 1)[1:].astype(np.int64),
+        boxes=boxes_from_labels(from_one, len(indices)),
+        coverage=seen.view.box,
+        stages=stages,
+    )
+
+
+def _slot_labels(
+    maps: Float[Tensor, "n m"], kept: Bool[Tensor, " n"], seen: _Seen, *, grid: tuple[int, int]
+) -> Int32[np.ndarray, "h w"]:
+    """Slot number of each pixel of the original picture, -1 outside the view."""
+    x0, y0, x1, y1 = seen.view.box
+    height, width = y1 - y0, x1 - x0
+    scale = min(1.0, _LARGEST_MAP / max(height, width))
+    small = max(1, round(height * scale)), max(1, round(width * scale))
+    labels = label_map(maps[None], grid=grid, size=small, kept=kept[None])[0].to(torch.int32).numpy()
+    if small != (height, width):
+        rows = np.arange(height) * small[0] // height
+        columns = np.arange(width) * small[1] // width
+        labels = labels[rows[:, None], columns]
+    if (height, width) == seen.size:
+        return labels
+    whole = np.full(seen.size, UNSEEN, dtype=np.int32)
+    whole[y0:y1, x0:x1] = labels
+    return whole

@@ -1,0 +1,62 @@
+"""What `import dias` offers for five-line programs."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from dias.checkpoints import load_model
+from dias.data.images import read_image
+from dias.errors import SettingError
+from dias.inference.segment import Segmentation, Segmenter
+from dias.models.image import ImageModel
+
+
+def load(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ImageModel:
+    """Load a model with its backbone, ready for pictures.
+
+    Args:
+        path: a checkpoint file, or the folder of a run.
+        weights: local path of the backbone's weights, instead of what the checkpoint names.
+        device: such as "cpu" or "cuda"; "auto" takes a GPU when there is one.
+
+    Raises:
+        CheckpointError: there is no checkpoint at `path`, or it is damaged.
+        WeightsError: the backbone's weights cannot be found.
+        SettingError: there is no such device.
+    """
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    model = load_model(Path(path), weights=weights)
+    try:
+        return model.to(torch.device(best if device == "auto" else device))
+    except (RuntimeError, AssertionError) as error:  # torch says it in both ways
+        raise SettingError("device", device, f"cannot be used ({str(error).splitlines()[0]})") from None
+
+
+def segment(
+    model: ImageModel,
+    picture: str | Path | UInt8[np.ndarray, "h w 3"],
+    *,
+    map: Literal["aggregation", "decoder"] = "aggregation",
+    size: int | None = None,
+    fit: Literal["whole", "centre"] = "whole",
+) -> Segmentation:
+    """Find the objects in one picture; for many, `dias.inference.Segmenter` is quicker.
+
+    Args:
+        model: what `load` gave.
+        picture: a file, or values from 0 to 255.
+        map: take the masks from the aggregation's map or the decoder's.
+        size: side in pixels of the square that the model sees; what it was trained with when None.
+        fit: squeeze the whole picture into it, or take the largest centre square.
+
+    Raises:
+        SampleError: the file is no picture that can be read.
+    """
+    if isinstance(picture, np.ndarray):
+        return Segmenter(model, map=map, size=size, fit=fit)([picture])[0]
+    found = Segmenter(model, map=map, size=size, fit=fit)([read_image(Path(picture))])[0]
+    return replace(found, name=Path(picture).name)

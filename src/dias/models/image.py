@@ -1,0 +1,127 @@
+"""DIAS on images: backbone -> tokens -> slots -> reconstruction."""
+
+import copy
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from dias.backbones.frozen import BackboneConfig, FrozenBackbone
+from dias.config import STRICT
+from dias.errors import DiasError
+from dias.models.outputs import SlotOutput
+from dias.nn.decoders import Decoder, RandomARConfig
+from dias.nn.mlp import token_projection
+from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.queries import NormalSharedConfig, Queries
+from dias.nn.whitening import FeaturePCA
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImageModelConfig:
+    """Settings of a model of images; every one is stored in its checkpoint.
+
+    Attributes:
+        channels: of a backbone feature.
+        positions: tokens an image has (16 x 16 for 224 pixels and patches of 14).
+        pca: train on so many standardised principal components of the features; None keeps them whole.
+    """
+
+    backbone: BackboneConfig = Field(default_factory=BackboneConfig)
+    channels: PositiveInt = 384
+    positions: PositiveInt = 256
+    pca: PositiveInt | None = None
+    queries: Queries = Field(default_factory=NormalSharedConfig)
+    aggregation: AggregationConfig = Field(default_factory=AggregationConfig)
+    decoder: Decoder = Field(default_factory=RandomARConfig)
+
+    def build(self, *, backbone: FrozenBackbone | None = None) -> "ImageModel":
+        """Put the parts together; without a backbone the model takes features only."""
+        if backbone is not None and backbone.channels != self.channels:
+            raise DiasError(
+                f"setting model.channels: {self.channels}, but {backbone.weights.name} has {backbone.channels}"
+            )
+        return ImageModel(self, backbone=backbone)
+
+
+class ImageModel(nn.Module):
+    """Queries, aggregation and decoder over frozen features (method, sections 1, 2 and 4)."""
+
+    def __init__(self, config: ImageModelConfig, *, backbone: FrozenBackbone | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = backbone
+        token_dim = config.pca or config.channels
+        slot_dim = config.aggregation.slot_dim
+        self.reduce_features = FeaturePCA(config.channels, config.pca) if config.pca else nn.Identity()
+        self.projection = token_projection(token_dim)
+        self.queries = config.queries.build(dim=slot_dim)
+        self.aggregation = config.aggregation.build(token_dim=token_dim)
+        self.decoder = config.decoder.build(
+            slot_dim=slot_dim, token_dim=token_dim, positions=config.positions
+        )
+
+    def forward(
+        self,
+        images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"],
+        *,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        decode: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> tuple[SlotOutput, tuple[int, int]]:
+        """Find the objects of a batch of images; also return the token grid (rows, columns).
+
+        Raises:
+            DiasError: the model was built without a backbone.
+        """
+        if self.backbone is None:
+            raise DiasError(
+                "this model has no backbone: give it features (from_features), or load one with it"
+            )
+        seen = self.backbone(images)
+        return self.from_features(seen.features, reduce=reduce, decode=decode, generator=generator), seen.grid
+
+    def from_features(
+        self,
+        features: Float[Tensor, "b m c"],
+        queries: Float[Tensor, "b n d"] | None = None,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        decode: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> SlotOutput:
+        """Find the objects in backbone features.
+
+        Args:
+            features: of the backbone, before any reduction of channels.
+            queries: where the slots start; drawn from the model's own when None.
+            reduce: merge redundant slots and aggregate once more; False stops after plain Slot Attention.
+            decode: also reconstruct. In evaluation this gives the decoder's attention.
+            generator: source of the queries' noise and of the decoder's known tokens.
+        """
+        target = self.reduce_features(features)
+        if queries is None:
+            queries = self.queries(len(features), generator=generator)
+        found = self.aggregation(self.projection(target), queries, reduce=reduce)
+        decoded = self.decoder(found.slots, found.kept, target, generator=generator) if decode else None
+        return SlotOutput(
+            slots=found.slots,
+            mask=found.kept,
+            attention=[logits.softmax(dim=1) for logits in found.logits],
+            attention_logits=found.logits,
+            target=target,
+            reconstruction=None if decoded is None else decoded.reconstruction,
+            decoder_attention=None if decoded is None else decoded.attention,
+        )
+
+    def with_threshold(self, threshold: float) -> "ImageModel":
+        """The same weights under another threshold of reduction (cosine distance, 0 to 2)."""
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)
+        twin.aggregation = self.aggregation.with_threshold(threshold)
+        return twin
+
+    def head_state(self) -> dict[str, Tensor]:
+        """Every weight but the frozen backbone's."""
+        return {name: value for name, value in self.state_dict().items() if not name.startswith("backbone.")}

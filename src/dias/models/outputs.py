@@ -1,0 +1,29 @@
+"""What an object-centric model of images says about a batch."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotOutput:
+    """Slots and how they share the tokens.
+
+    Attributes:
+        slots: one vector an object; rows whose `mask` is False mean nothing.
+        mask: True = the slot is kept, False = it was merged into another.
+        attention: one map an iteration; every token's column sums to 1 over slots, masked slots have 0.
+        attention_logits: the same before the softmax over slots (-inf where masked).
+        target: the tokens that the decoder has to predict.
+        reconstruction: what it predicted; None if it was not asked.
+        decoder_attention: how the decoder shares tokens among slots (evaluation only).
+    """
+
+    slots: Float[Tensor, "b n d"]
+    mask: Bool[Tensor, "b n"]
+    attention: list[Float[Tensor, "b n m"]]
+    attention_logits: list[Float[Tensor, "b n m"]]
+    target: Float[Tensor, "b m c"]
+    reconstruction: Float[Tensor, "b m c"] | None
+    decoder_attention: Float[Tensor, "b n m"] | None

@@ -1,0 +1,53 @@
+"""Spatial-broadcast MLP decoder: every slot paints every token, alpha decides (DINOSAUR, Seitzer et al. 2023)."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from dias.config import STRICT
+from dias.nn.decoders.output import Decoded
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BroadcastMLPConfig:
+    """Settings of the spatial-broadcast decoder: hidden layers and their width."""
+
+    kind: Literal["broadcast_mlp"] = "broadcast_mlp"
+    layers: PositiveInt = 3
+    hidden: PositiveInt = 2048
+
+    def build(self, *, slot_dim: int, token_dim: int, positions: int) -> "BroadcastMLPDecoder":
+        """Make the module for `positions` tokens of `token_dim` channels."""
+        return BroadcastMLPDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
+
+
+class BroadcastMLPDecoder(nn.Module):
+    """Slots + position embedding through an MLP to tokens and alpha; masked slots get no alpha."""
+
+    def __init__(self, config: BroadcastMLPConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
+        super().__init__()
+        self.config = config
+        self.positions = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, positions, slot_dim), std=0.02))
+        widths = [slot_dim, *[config.hidden] * config.layers]
+        parts: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            parts += [nn.Linear(before, after), nn.GELU()]
+        self.mlp = nn.Sequential(*parts, nn.Linear(widths[-1], token_dim + 1))
+
+    def forward(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        target: Float[Tensor, "b m c"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Decoded:
+        """Reconstruct tokens from slots alone; `target` only says how many, nothing is random."""
+        painted = self.mlp(slots[:, :, None] + self.positions)  # b n m c+1
+        alpha = painted[..., -1].float().masked_fill(~kept[..., None], -torch.inf).softmax(dim=1)
+        mixed = (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1)
+        return Decoded(reconstruction=mixed, attention=alpha)

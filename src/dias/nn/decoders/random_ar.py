@@ -1,0 +1,119 @@
+"""Random auto-regressive decoding: any known tokens, in any order, predict all (DIAS; method, section 4)."""
+
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from dias.config import STRICT
+from dias.errors import SettingError
+from dias.nn.decoders.output import Decoded
+from dias.nn.transformer import DecoderLayer
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RandomARConfig:
+    """Settings of the random-order decoder.
+
+    Attributes:
+        layers: Transformer layers.
+        heads: attention heads; must divide the width.
+        width: channels inside; None means as many as a token has.
+        known_share: share of tokens known in the half of the samples that has a fixed number of them.
+        random_order: False knows the first tokens of the raster scan instead of random ones.
+    """
+
+    kind: Literal["random_ar"] = "random_ar"
+    layers: PositiveInt = 4
+    heads: PositiveInt = 4
+    width: PositiveInt | None = None
+    known_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    random_order: bool = True
+
+    def build(self, *, slot_dim: int, token_dim: int, positions: int) -> "RandomARDecoder":
+        """Make the module for `positions` tokens of `token_dim` channels."""
+        width = self.width or token_dim
+        if width % self.heads:
+            raise SettingError("model.decoder.heads", self.heads, f"must divide the decoder's width {width}")
+        return RandomARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
+
+
+class RandomARDecoder(nn.Module):
+    """Predicts all tokens from the slots and a random part of the tokens.
+
+    The method shuffles tokens, keeps the content of the first k, masks the others, and un-shuffles the result.
+    Attention without a causal mask does not see the order of its inputs, and each token carries the position
+    embedding of its original place; so masking in place gives the same numbers and moves nothing
+    (tests/nn/test_random_ar.py holds this equality).
+    """
+
+    def __init__(self, config: RandomARConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width or token_dim
+        self.token_in = nn.Sequential(nn.Linear(token_dim, width, bias=False), nn.LayerNorm(width))
+        self.slot_in = nn.Sequential(nn.Linear(slot_dim, width, bias=False), nn.LayerNorm(width))
+        self.mask_token = nn.Parameter(torch.randn(1, 1, width) * width**-0.5)
+        self.positions = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, positions, width)))
+        self.norm_in = nn.LayerNorm(width, bias=False)
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, heads=config.heads, hidden=4 * width, first_norm=index > 0)
+            for index in range(config.layers)
+        )
+        self.out = nn.Identity() if width == token_dim else nn.Linear(width, token_dim)
+
+    def forward(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        target: Float[Tensor, "b m c"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> Decoded:
+        """Predict `target`; in training from a random part of it, in evaluation (with the map) from all of it."""
+        tokens = self.token_in(target)
+        if self.training:
+            known = self.draw_known(len(target), target.shape[1], device=target.device, generator=generator)
+            tokens = torch.where(known[..., None], tokens, self.mask_token.to(tokens.dtype))
+        memory = self.slot_in(slots)
+        x = self.norm_in(tokens + self.positions)
+        if self.training:
+            for layer in self.layers:
+                x = layer(x, memory, kept)
+            return Decoded(reconstruction=self.out(x), attention=None)
+        for layer in self.layers[:-1]:
+            x = layer(x, memory, kept)
+        last = self.layers[-1]
+        assert isinstance(last, DecoderLayer)
+        x, attention = last.with_map(x, memory, kept)
+        return Decoded(reconstruction=self.out(x), attention=attention)
+
+    def draw_known(
+        self,
+        batch: int,
+        positions: int,
+        *,
+        device: torch.device,
+        generator: torch.Generator | None = None,
+    ) -> Bool[Tensor, "b m"]:
+        """Which tokens are given: the first k of a random permutation.
+
+        With probability 1/2, k is uniform in 0..m-2; otherwise floor(known_share * m) - 1.
+        """
+        origin = generator.device if generator is not None else device
+        shape = (batch, 1)
+        few = max(int(positions * self.config.known_share) - 1, 0)
+        anything = torch.randint(max(positions - 1, 1), shape, generator=generator, device=origin)
+        coin = torch.rand(shape, generator=generator, device=origin) < 0.5
+        count = torch.where(coin, anything, few)
+        if self.config.random_order:
+            order = torch.rand(batch, positions, generator=generator, device=origin).argsort(dim=1)
+            place = torch.empty_like(order).scatter_(
+                1, order, torch.arange(positions, device=origin).expand_as(order)
+            )
+        else:
+            place = torch.arange(positions, device=origin).expand(batch, positions)
+        return (place < count).to(device)

@@ -1,0 +1,131 @@
+"""Tokens into slots: iterations of Slot Attention, redundancy reduction, re-initialized aggregation."""
+
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from dias.config import STRICT
+from dias.errors import SettingError
+from dias.nn.slots.competition import Competition
+from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AggregationConfig:
+    """Settings of the aggregation; the last five are what DIAS adds, or BO-QSA.
+
+    Attributes:
+        slot_dim: width of a slot.
+        iterations: T, rounds of Slot Attention when nothing is reduced.
+        bilevel: BO-QSA's straight-through gradient to the queries at the last round.
+        reduction: merge redundant slots.
+        reinitialization: aggregate once more, from the slots that remain.
+        threshold: cosine distance (0 to 2) below which slots are merged, complete linkage.
+        reduce_after: rounds before the reduction; T - 1 in the paper, None means that.
+    """
+
+    slot_dim: PositiveInt = 256
+    iterations: PositiveInt = 3
+    bilevel: bool = False
+    reduction: bool = True
+    reinitialization: bool = True
+    threshold: Annotated[float, Field(ge=0, le=2)] = 0.1
+    reduce_after: PositiveInt | None = None
+
+    def build(self, *, token_dim: int) -> "Aggregation":
+        """Make the module for tokens of `token_dim` channels."""
+        if self.reduction and self.reinitialization and self.iterations < 2 and self.reduce_after is None:
+            raise SettingError(
+                "aggregation.iterations", self.iterations, "leaves no round before the reduction"
+            )
+        return Aggregation(self, token_dim=token_dim)
+
+
+@plain_dataclass(frozen=True, kw_only=True)
+class Aggregated:
+    """Slots, which of them are kept (True), and each round's attention logits (-inf: not kept)."""
+
+    slots: Float[Tensor, "b n d"]
+    kept: Bool[Tensor, "b n"]
+    logits: list[Float[Tensor, "b n m"]]
+
+
+class Aggregation(nn.Module):
+    """Initial aggregation, reduction, re-initialized aggregation (method, section 2)."""
+
+    def __init__(self, config: AggregationConfig, *, token_dim: int) -> None:
+        super().__init__()
+        self.config = config
+        self.competition = Competition(slot_dim=config.slot_dim, token_dim=token_dim)
+
+    def with_threshold(self, threshold: float) -> "Aggregation":
+        """The same weights under another threshold of reduction."""
+        twin = Aggregation(
+            replace(self.config, threshold=threshold), token_dim=self.competition.key.in_features
+        )
+        twin.competition = self.competition
+        return twin.train(self.training)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "b m c"],
+        queries: Float[Tensor, "b n d"],
+        *,
+        reduce: bool | Bool[Tensor, " b"] = True,
+    ) -> Aggregated:
+        """Aggregate tokens into slots.
+
+        Args:
+            tokens: projected features.
+            queries: where the slots start.
+            reduce: whether to merge redundant slots; a tensor decides image by image, as training does.
+        """
+        keys, values = self.competition.keys_values(tokens)
+        wanted = self.config.reduction and reduce is not False
+        again = self.config.reinitialization and reduce is not False
+        before = (self.config.reduce_after or self.config.iterations - 1) if again else self.config.iterations
+
+        slots, logits = queries, []
+        for round_ in range(before):
+            if not again and round_ == before - 1:
+                slots = self._straight_through(slots, queries)
+            slots, scores = self.competition(slots, keys, values)
+            logits.append(scores)
+
+        kept = torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device)
+        average = None
+        if wanted:
+            average, kept = self._redundancy(slots, reduce)
+            slots = merge(average, slots)
+        if again:
+            born = queries if average is None else merge(average, queries)
+            slots, scores = self.competition(self._straight_through(slots, born), keys, values, kept)
+            logits.append(scores)
+        elif average is not None:  # no further round: the members' attention adds up in their cluster
+            summed = merge(average > 0, logits[-1].softmax(dim=1))
+            logits[-1] = summed.log().masked_fill(~kept[..., None], -torch.inf)
+        return Aggregated(slots=slots, kept=kept, logits=logits)
+
+    @torch.no_grad()
+    def _redundancy(
+        self, slots: Float[Tensor, "b n d"], reduce: bool | Bool[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b n n"], Bool[Tensor, "b n"]]:
+        """Averaging matrix of each image's clusters, and the slots that stay."""
+        labels = keep_at_least_two(agglomerate(slots, self.config.threshold))
+        if isinstance(reduce, Tensor):
+            each = torch.arange(slots.shape[1], device=slots.device).expand_as(labels)
+            labels = torch.where(reduce[:, None], labels, each)
+        average = merge_matrix(labels)
+        return average, (average > 0).any(dim=2)
+
+    def _straight_through(self, slots: Tensor, queries: Tensor) -> Tensor:
+        """BO-QSA: the last round sees the slots, its gradient goes to the queries alone."""
+        if not self.config.bilevel:
+            return slots
+        return slots.detach() + queries - queries.detach()

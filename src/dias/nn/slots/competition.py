@@ -1,0 +1,54 @@
+"""One iteration of Slot Attention: slots compete for tokens."""
+
+import torch
+from einops import einsum
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from dias.nn.mlp import mlp, zero_biases
+
+_EPSILON = 1e-5
+
+
+class Competition(nn.Module):
+    """Slot Attention's iteration in pre-norm form (Locatello et al. 2020, Algorithm 1; method, section 2).
+
+    The softmax runs over slots, the weighted mean over tokens; the GRU's state is the slots as they are.
+    """
+
+    def __init__(self, *, slot_dim: int, token_dim: int) -> None:
+        super().__init__()
+        self.norm_slots = nn.LayerNorm(slot_dim)
+        self.norm_tokens = nn.LayerNorm(token_dim)
+        self.norm_update = nn.LayerNorm(slot_dim)
+        self.query = nn.Linear(slot_dim, slot_dim, bias=False)
+        self.key = nn.Linear(token_dim, slot_dim, bias=False)
+        self.value = nn.Linear(token_dim, slot_dim, bias=False)
+        self.gru = nn.GRUCell(slot_dim, slot_dim)
+        self.mlp = mlp(slot_dim, hidden=4 * slot_dim)
+        zero_biases(self)
+
+    def keys_values(
+        self, tokens: Float[Tensor, "b m c"]
+    ) -> tuple[Float[Tensor, "b m d"], Float[Tensor, "b m d"]]:
+        """What all iterations share: keys and values of the tokens."""
+        normed = self.norm_tokens(tokens)
+        return self.key(normed), self.value(normed)
+
+    def forward(
+        self,
+        slots: Float[Tensor, "b n d"],
+        keys: Float[Tensor, "b m d"],
+        values: Float[Tensor, "b m d"],
+        kept: Bool[Tensor, "b n"] | None = None,
+    ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b n m"]]:
+        """Update slots once; also return the attention logits, -inf where a slot is not kept."""
+        queries = self.query(self.norm_slots(slots)) * slots.shape[-1] ** -0.5
+        logits = einsum(queries, keys, "b n d, b m d -> b n m").float()
+        if kept is not None:
+            logits = logits.masked_fill(~kept[..., None], -torch.inf)
+        attention = logits.softmax(dim=1)  # over slots: what a token gives away sums to 1
+        share = attention / (attention.sum(dim=2, keepdim=True) + _EPSILON)  # over tokens: a weighted mean
+        updates = einsum(share.to(values.dtype), values, "b n m, b m d -> b n d")
+        state = self.gru(updates.flatten(0, 1), slots.flatten(0, 1)).view_as(slots)
+        return state + self.mlp(self.norm_update(state)), logits

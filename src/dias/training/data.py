@@ -1,0 +1,157 @@
+"""The data of a run: live pictures or a feature cache, behind one loader."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from dias.backbones.frozen import FrozenBackbone
+from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
+from dias.data.samples import ImageSample, ImageSource, Skipped
+from dias.errors import DiasError, SettingError
+from dias.features import FeatureCache
+from dias.models.image import ImageModel
+from dias.nn.whitening import FeaturePCA
+from dias.training.recipe import Recipe
+
+_PCA_TOKENS = 100_000
+_PCA_IMAGES = 1_024
+
+
+class Part:
+    """Some of a data set's pictures, as a data set: what is validated on."""
+
+    def __init__(self, source: ImageSource, indices: Sequence[int]) -> None:
+        self.source = source
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> ImageSample:
+        return self.source[self.indices[index]]
+
+    def name(self, index: int) -> str:
+        """Name of a picture, without reading it."""
+        return self.source.name(self.indices[index])
+
+    def fingerprint(self) -> str:
+        """That of the whole data set: a part is not a data set of its own on disk."""
+        return self.source.fingerprint()
+
+
+class Remaining:
+    """A loader that needs no saved state, since its order knows the step it starts from.
+
+    It has no length: Lightning counts the batches of the whole run and ends at `max_steps`. The two methods are
+    what Lightning asks of a loader before it goes on in the middle of an epoch.
+    """
+
+    def __init__(self, loader: DataLoader[Batch]) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.loader)
+
+    def state_dict(self) -> dict[str, int]:
+        """Nothing: the step is the state."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Nothing."""
+
+
+class TrainingData(L.LightningDataModule):
+    """Gives the batches that are still to come, so that a resumed run goes on where it was."""
+
+    def __init__(self, recipe: Recipe, backbone: FrozenBackbone) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.backbone = backbone
+        self.source = recipe.data.train.build()
+        if recipe.data.validation is not None:
+            self.indices: Sequence[int] = range(len(self.source))
+            self.validation: ImageSource = _first(
+                recipe.data.validation.build(), recipe.data.validation_images
+            )
+        else:
+            self.indices, self.validation = _held_out(self.source, recipe)
+        self.cache = self._open_cache() if recipe.data.cache else None
+        self.samples = self._samples()
+
+    def train_dataloader(self) -> "Remaining":
+        """Batches from the step that has been reached to the last one."""
+        assert self.trainer is not None
+        training, world = self.recipe.training, self.trainer.world_size
+        order = TrainingOrder(
+            len(self.indices),
+            batch=training.batch // (world * training.accumulate),
+            seed=training.seed,
+            first_step=self.trainer.global_step * training.accumulate,
+            last_step=training.steps * training.accumulate,
+            rank=self.trainer.global_rank,
+            world=world,
+            views=self._views(),
+        )
+        return Remaining(
+            training_loader(self.samples, order, workers=0 if self.cache else self.recipe.data.workers)
+        )
+
+    def skipped(self) -> list[Skipped]:
+        """Training pictures that could not be read."""
+        return self.samples.skipped() if isinstance(self.samples, ViewedImages) else []
+
+    def _samples(self) -> ViewedImages | CachedViews:
+        """Views of the training pictures, or their cached features."""
+        data, cache = self.recipe.data, self.cache
+        if cache is not None:
+            return CachedViews(lambda index, view: cache.read(self.indices[index], view))
+        return ViewedImages(
+            self.source,
+            size=data.size,
+            seed=self.recipe.training.seed,
+            policy=data.bad_images,
+            indices=self.indices,
+        )
+
+    @torch.no_grad()
+    def fit_pca(self, model: ImageModel) -> float:
+        """Fit the model's reduction of features on some of the training pictures; give the variance kept."""
+        assert isinstance(model.reduce_features, FeaturePCA)
+        tokens = []
+        rng = np.random.default_rng(self.recipe.training.seed)
+        chosen = rng.permutation(len(self.indices))[:_PCA_IMAGES]
+        each = -(-_PCA_TOKENS // len(chosen))
+        for index in chosen.tolist():
+            item = self.samples[(index, 0)]
+            features = item if self.cache is not None else self.backbone(item[None]).features[0]
+            tokens.append(features[torch.from_numpy(rng.permutation(len(features))[:each])].float())
+        return model.reduce_features.fit(torch.cat(tokens))
+
+    def _views(self) -> int | None:
+        return max(self.cache.key.views, 1) if self.cache is not None else self.recipe.data.views
+
+    def _open_cache(self) -> FeatureCache:
+        data = self.recipe.data
+        assert data.cache is not None
+        cache = FeatureCache.open(Path(data.cache))
+        cache.require(backbone=self.backbone, source=self.source, size=data.size)
+        if data.views is not None and data.views != cache.key.views:
+            raise SettingError("data.views", data.views, f"but the cache {data.cache} has {cache.key.views}")
+        return cache
+
+
+def _first(source: ImageSource, count: int) -> ImageSource:
+    return Part(source, range(count)) if len(source) > count else source
+
+
+def _held_out(source: ImageSource, recipe: Recipe) -> tuple[list[int], Part]:
+    """Split off pictures to validate on: a fixed random choice, whatever the seed of the run."""
+    order = np.random.default_rng(0).permutation(len(source)).tolist()
+    count = min(max(round(recipe.data.validation_share * len(source)), 1), recipe.data.validation_images)
+    if len(source) <= count:
+        raise DiasError(f"data.train: {len(source)} pictures are too few to hold {count} out for validation")
+    return sorted(order[count:]), Part(source, sorted(order[:count]))

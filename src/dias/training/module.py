@@ -1,0 +1,112 @@
+"""The Lightning module: the only place that knows model, loss and data together."""
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from dias.data.loaders import Batch
+from dias.errors import TrainingError
+from dias.models.image import ImageModel
+from dias.objectives import Loss, image_loss
+from dias.training.recipe import Recipe
+from dias.training.schedule import learning_rate_share
+
+
+class ImageTraining(L.LightningModule):
+    """Trains an image model by a recipe.
+
+    Every random number of a step comes from (seed, step, rank): a resumed run needs no saved random state.
+    """
+
+    def __init__(self, recipe: Recipe, model: ImageModel) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.model = model
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the step."""
+        part = batch_idx % self.recipe.training.accumulate
+        torch.manual_seed(_mixed(self.recipe.training.seed, self.global_step, part, self.global_rank))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Loss of one batch; the parts go to the journal and the progress bar."""
+        loss = self._loss(batch)
+        return {
+            "loss": loss.total,
+            "reconstruction": loss.reconstruction.detach(),
+            "distillation": loss.distillation.detach(),
+        }
+
+    def _loss(self, batch: Batch) -> Loss:
+        training = self.recipe.training
+        features = batch.features
+        if features is None:
+            assert batch.images is not None
+            assert self.model.backbone is not None
+            features = self.model.backbone(batch.images).features
+        chance = torch.rand(len(features), device=features.device)
+        reduce = chance < training.reduce_probability if training.reduce_probability > 0 else False
+        output = self.model.from_features(features.float(), reduce=reduce)
+        return image_loss(output, config=self.recipe.objective, progress=self.global_step / training.steps)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradient's norm; stop before one that is not a number reaches the weights.
+
+        Done here because Lightning's own clipping refuses fused optimizers.
+
+        Raises:
+            TrainingError: says at which step, and what helps.
+        """
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.training.clip)
+        if not bool(norm.isfinite()):
+            raise TrainingError(
+                f"step {self.global_step}: the loss or its gradient is not a number; the weights are untouched. Go on "
+                "from the last saved state with --resume, or train anew with a lower training.lr or "
+                "training.precision=fp32"
+            )
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Adam over everything but the frozen backbone, with the recipe's schedule."""
+        training = self.recipe.training
+        weights = [p for p in self.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(weights, lr=training.lr, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer,
+            lambda step: learning_rate_share(
+                step, steps=training.steps, warmup=training.warmup, floor=training.floor
+            ),
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch; Lightning itself refuses frozen dataclasses."""
+        return batch.to(device)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Everything that is trained; the frozen backbone stays out of the saved state."""
+        return {f"model.{name}": value for name, value in self.model.head_state().items()}
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Read what `state_dict` wrote."""
+        own = self.state_dict()
+        if own.keys() != state_dict.keys():
+            odd = sorted(own.keys() ^ state_dict.keys())[:3]
+            raise TrainingError(f"the saved state is of another architecture ({', '.join(odd)}); train anew")
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(state_dict[name])
+
+
+def _mixed(*numbers: int) -> int:
+    """One 63-bit seed out of several small numbers."""
+    mixed = 0
+    for number in numbers:
+        mixed = (mixed * 0x9E3779B97F4A7C15 + number + 0x7F4A7C15) % 2**63
+    return mixed

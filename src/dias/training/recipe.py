@@ -1,0 +1,126 @@
+"""A recipe: one experiment as one typed value, read from and saved to YAML."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from dias.config import STRICT, from_dict, read_yaml, to_yaml, with_changes
+from dias.data.sources import Source
+from dias.errors import DiasError
+from dias.files import write_text
+from dias.models.image import ImageModelConfig
+from dias.objectives import ObjectiveConfig
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DataConfig:
+    """What is trained on.
+
+    Attributes:
+        train: the training pictures; labels are never looked at.
+        validation: pictures, best with masks, that choose the best checkpoint. They must not be those whose
+            scores are reported. None holds out `validation_share` of the training pictures.
+        validation_share: how many, when there is no validation set.
+        validation_images: at most so many are looked at each time.
+        cache: folder that `dias cache` wrote for the training pictures; None computes features as it goes.
+        size: side in pixels of a view; the backbone may resize it again.
+        views: different random views of a picture; None draws a new one every epoch. A cache has its own.
+        bad_images: stop at an unreadable file, or skip and count it.
+        workers: processes that read pictures.
+    """
+
+    train: Source
+    validation: Source | None = None
+    validation_share: Share = 0.02
+    validation_images: PositiveInt = 64
+    cache: str | None = None
+    size: PositiveInt = 224
+    views: PositiveInt | None = None
+    bad_images: Literal["stop", "skip"] = "stop"
+    workers: NonNegativeInt = 4
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainingConfig:
+    """How long, how fast, how often.
+
+    Attributes:
+        steps: optimizer steps.
+        batch: pictures a step, over all processes and accumulated parts together.
+        accumulate: parts that a process's share of the batch is computed in.
+        lr: peak learning rate of Adam.
+        warmup: share of the steps that the rate rises in.
+        floor: the rate at the end, as a share of `lr`.
+        clip: largest norm of the gradient.
+        reduce_probability: how often redundancy is reduced for a picture in training (p_reduce).
+        precision: bf16 means mixed precision.
+        validate_every: steps between validations; the state to resume from is saved there too.
+    """
+
+    steps: PositiveInt = 50_000
+    batch: PositiveInt = 32
+    accumulate: PositiveInt = 1
+    lr: PositiveFloat = 2e-4
+    warmup: Share = 0.05
+    floor: Share = 1e-3
+    clip: PositiveFloat = 1.0
+    reduce_probability: Share = 0.5
+    precision: Literal["bf16", "fp32"] = "bf16"
+    seed: NonNegativeInt = 42
+    validate_every: PositiveInt = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Recipe:
+    """One experiment. `about` says what it is, in a line."""
+
+    about: str = ""
+    data: DataConfig
+    model: ImageModelConfig = Field(default_factory=ImageModelConfig)
+    objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(
+        item.name.removesuffix(".yaml") for item in _folder().iterdir() if item.name.endswith(".yaml")
+    )
+
+
+def recipe_file(name: str) -> Path:
+    """The file that `name` means: a path, or a shipped recipe.
+
+    Raises:
+        DiasError: it is neither; the message lists the shipped ones.
+    """
+    if name in shipped():
+        return Path(str(_folder() / f"{name}.yaml"))
+    if Path(name).is_file():
+        return Path(name)
+    raise DiasError(f"recipe {name!r}: no such file, and not one of the shipped {', '.join(shipped())}")
+
+
+def read_recipe(name: str, *, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file or a shipped recipe, with `a.b=VALUE` changes.
+
+    Raises:
+        DiasError: names every unknown key and impossible value.
+    """
+    file = recipe_file(name)
+    return from_dict(Recipe, with_changes(read_yaml(file), changes), where=str(file))
+
+
+def save_recipe(recipe: Recipe, file: Path) -> None:
+    """Write a recipe that `read_recipe` reads back to an equal value."""
+    write_text(file, to_yaml(recipe))
+
+
+def _folder():  # type: ignore[no-untyped-def]  # a Traversable; its type moved between Python versions
+    return files("dias") / "recipes"

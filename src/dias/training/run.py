@@ -1,0 +1,165 @@
+"""From a recipe to a trained model in a folder."""
+
+import logging
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import lightning as L
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from dias.backbones.frozen import FrozenBackbone
+from dias.data.samples import ImageSource
+from dias.errors import DiasError
+from dias.files import write_json
+from dias.provenance import record
+from dias.training.data import TrainingData
+from dias.training.journal import Journal
+from dias.training.module import ImageTraining
+from dias.training.progress import TrainingProgress
+from dias.training.recipe import Recipe, read_recipe, save_recipe
+from dias.training.saving import STATE, AtomicCheckpoints, Saving
+from dias.training.validation import Validation
+
+_JOURNAL_EVERY = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where a run happens; changes nothing about what it computes but its speed and rounding.
+
+    Attributes:
+        accelerator: auto takes a GPU when there is one.
+        devices: processes a node.
+        nodes: machines.
+        logger: TensorBoard files in the run's folder, Weights & Biases, or neither.
+    """
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = 1
+    nodes: int = 1
+    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"
+    progress: bool = True
+
+
+def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resume: bool = False) -> Path:
+    """Train by a recipe, and return the best checkpoint.
+
+    The folder gets recipe.yaml, provenance.json, metrics.jsonl, pictures/, last.safetensors, best.safetensors
+    and state.ckpt (what `resume` goes on from, exact to the batch and the random numbers).
+
+    Raises:
+        DiasError: the folder holds a run already and `resume` is False; or there is nothing to resume; or the
+            recipe differs from the one that the run was started with.
+        TrainingError: the loss is not a number.
+    """
+    machine = machine or Machine()
+    _check_folder(recipe, folder, resume=resume)
+    _quiet()
+    L.seed_everything(recipe.training.seed, verbose=False)
+    backbone = recipe.model.backbone.build()
+    model = recipe.model.build(backbone=backbone)
+    data = TrainingData(recipe, backbone)
+    if recipe.model.pca and not resume:
+        data.fit_pca(model)
+    trainer = _trainer(recipe, folder, machine, data.validation)
+    _start_folder(recipe, folder, backbone, data.source, resume=resume)
+    module = ImageTraining(recipe, model)
+    trainer.fit(
+        module,
+        datamodule=data,
+        ckpt_path=folder / STATE if resume else None,
+        weights_only=True,
+    )
+    for file in data.skipped():
+        print(f"skipped {file.name}: {file.reason}", file=sys.stderr)
+    return folder / "best.safetensors"
+
+
+def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSource) -> L.Trainer:
+    training = recipe.training
+    processes = machine.devices * machine.nodes
+    if training.batch % (processes * training.accumulate):
+        raise DiasError(
+            f"setting training.batch: {training.batch} does not divide into {processes} processes "
+            f"x {training.accumulate} accumulated parts"
+        )
+    saving, journal = Saving(folder), Journal(folder, every=_JOURNAL_EVERY)
+    progress = TrainingProgress(steps=training.steps, batch=training.batch) if machine.progress else None
+    validating = Validation(
+        validation,
+        size=recipe.data.size,
+        folder=folder,
+        every=training.validate_every,
+        saving=saving,
+        journal=journal,
+        progress=progress,
+    )
+    return L.Trainer(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy="ddp" if processes > 1 else "auto",
+        precision="bf16-mixed" if training.precision == "bf16" else "32-true",
+        max_steps=training.steps,
+        max_epochs=1,
+        accumulate_grad_batches=training.accumulate,
+        use_distributed_sampler=False,
+        default_root_dir=folder,
+        callbacks=[c for c in (journal, progress, saving, validating) if c is not None],
+        logger=_logger(machine, folder),
+        plugins=[AtomicCheckpoints()],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _quiet() -> None:
+    """Keep what Lightning says to developers from users; its errors still come through."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning.*")
+    warnings.filterwarnings("ignore", message=".*`isinstance\\(treespec, LeafSpec\\)`.*")
+
+
+def _logger(machine: Machine, folder: Path) -> Logger | bool:
+    match machine.logger:
+        case "tensorboard":
+            return TensorBoardLogger(folder, name="tensorboard", version="")
+        case "wandb":
+            try:
+                from lightning.pytorch.loggers import WandbLogger
+
+                return WandbLogger(save_dir=folder, name=folder.name)
+            except (ImportError, ModuleNotFoundError):
+                raise DiasError(
+                    "--logger wandb: W&B is not installed; pip install 'dias-ocl[wandb]'"
+                ) from None
+        case "none":
+            return False
+
+
+def _check_folder(recipe: Recipe, folder: Path, *, resume: bool) -> None:
+    if not resume:
+        if (folder / STATE).exists():
+            raise DiasError(f"{folder}: holds a run already; go on with --resume, or choose another --out")
+        return
+    if not (folder / STATE).exists():
+        raise DiasError(f"{folder / STATE}: does not exist, there is nothing to resume; leave --resume out")
+    before = read_recipe(str(folder / "recipe.yaml"))
+    if before != recipe:
+        raise DiasError(
+            f"{folder / 'recipe.yaml'}: differs from the recipe now given; resume with the same settings"
+        )
+
+
+def _start_folder(
+    recipe: Recipe, folder: Path, backbone: FrozenBackbone, source: ImageSource, *, resume: bool
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_recipe(recipe, folder / "recipe.yaml")
+    origin = record(backbone=backbone.weights.sha256, data=source.fingerprint()).to_dict()
+    name = "provenance-resumed.json" if resume else "provenance.json"
+    write_json(folder / name, origin | {"weights": backbone.weights.source})

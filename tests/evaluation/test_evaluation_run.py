@@ -1,0 +1,275 @@
+"""Evaluation with a model that sees exactly what is there: exact scores, whatever order its slots have."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor, nn
+
+from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.data.samples import ImageSample
+from dias.errors import DiasError, SampleError
+from dias.evaluation import (
+    ClusteringConfig,
+    Evaluation,
+    EvaluationConfig,
+    evaluate,
+    evaluate_all,
+    evaluate_clustering,
+)
+from dias.evaluation.pictures import choose, draw_pictures
+from dias.evaluation.results import METRICS
+from dias.evaluation.run import Candidate
+from dias.models.image import ImageModel
+from dias.models.outputs import SlotOutput
+
+GRID, PATCH, SLOTS = 4, 8, 5
+SIZE = GRID * PATCH
+CONFIG = EvaluationConfig(size=SIZE, batch=2)
+
+
+def bands(*labels: int) -> np.ndarray:
+    """Upright bands, each a whole number of tokens wide: a token grid shows them without loss."""
+    return np.repeat(np.repeat(np.array(labels), SIZE // len(labels))[None], SIZE, axis=0).astype(np.int32)
+
+
+@dataclass
+class Source:
+    """Pictures whose red channel tells the label."""
+
+    masks: list[np.ndarray | None]
+    ignore: np.ndarray | None = None
+    unreadable: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, index: int) -> ImageSample:
+        if index in self.unreadable:
+            raise SampleError(self.name(index), "is truncated")
+        mask = self.masks[index]
+        shown = bands(0, 1) if mask is None else mask
+        image = np.stack([shown * 20, np.zeros_like(shown), np.full_like(shown, index)], axis=-1).astype(
+            np.uint8
+        )
+        return ImageSample(image=image, name=self.name(index), mask=mask, ignore=self.ignore)
+
+    def name(self, index: int) -> str:
+        return f"{index:03d}.png"
+
+    def fingerprint(self) -> str:
+        return "d" * 64
+
+
+@dataclass(frozen=True)
+class Weights:
+    name: str = "seer"
+    source: str = "test"
+    sha256: str = "e" * 64
+
+
+class Seer(FrozenBackbone):
+    """Sees labels: one-hot features."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.config, self.weights, self.channels, self.patch = None, Weights(), SLOTS, PATCH
+        self.anchor = nn.Parameter(torch.zeros(1))
+        self.calls = 0
+
+    def forward(self, images: Tensor) -> Tokens:
+        self.calls += 1
+        red = nn.functional.avg_pool2d(images[:, :1].float(), PATCH).flatten(1) / 20
+        return Tokens(features=nn.functional.one_hot(red.round().long(), SLOTS).float(), grid=(GRID, GRID))
+
+
+class Knower(ImageModel):
+    """Slot i takes what has label order[i]; its first iteration, and without reduction, knows nothing."""
+
+    def __init__(self, backbone: Seer | None, *, order: list[int], decodes: bool = True) -> None:
+        nn.Module.__init__(self)
+        self.config, self.backbone, self.order, self.decodes = None, backbone, order, decodes
+        self.seen: list[Tensor] = []
+
+    def queries(self, batch: int, *, generator: torch.Generator | None = None) -> Float[Tensor, "b n d"]:
+        return torch.randn(batch, SLOTS, 3, generator=generator)
+
+    def from_features(self, features, queries=None, reduce=True, decode=True, generator=None) -> SlotOutput:
+        self.seen.append(queries)
+        right = features[:, :, self.order].transpose(1, 2)
+        wrong = torch.zeros_like(right)
+        wrong[:, 0] = 1
+        last = right if reduce else wrong
+        kept = right.sum(dim=2) > 0 if reduce else torch.ones(right.shape[:2], dtype=torch.bool)
+        return SlotOutput(
+            slots=queries, mask=kept, attention=[wrong, last], attention_logits=[wrong.log(), last.log()],
+            target=features, reconstruction=None, decoder_attention=last if self.decodes else None,
+        )  # fmt: skip
+
+
+def measured(
+    source: Source, *, config: EvaluationConfig = CONFIG, order: list[int] | None = None
+) -> Evaluation:
+    return evaluate(Knower(Seer(), order=order or [0, 1, 2, 3, 4]), source, config=config, progress=False)
+
+
+THREE = Source([bands(0, 1, 2, 3), bands(0, 0, 1, 2), bands(4, 1)])
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [3, 0, 4, 2, 1]])
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_a_perfect_model_scores_one_whatever_its_slots_order(order: list[int], batch: int) -> None:
+    found = measured(THREE, config=EvaluationConfig(size=SIZE, batch=batch), order=order)
+    for map in ("aggregation", "decoder"):
+        for metric in METRICS:
+            assert found.row("final", map=map).values(metric) == pytest.approx([1, 1, 1])
+    blind = found.row("last without reduction", map="decoder")
+    assert blind.ari == pytest.approx([0, 0, 0])
+    assert blind.mbo == pytest.approx([1 / 4, (1 / 2 + 1 / 4 + 1 / 4) / 3, 1 / 2])
+    assert blind.miou == pytest.approx([1 / 16, 1 / 6, 1 / 4])
+    assert found.names == ("000.png", "001.png", "002.png")
+
+
+def test_rows_are_the_stages_and_maps_that_exist() -> None:
+    names = [(row.variant, row.map) for row in measured(THREE).rows]
+    assert names == [
+        ("first iteration", "aggregation"),
+        ("last without reduction", "aggregation"),
+        ("last without reduction", "decoder"),
+        ("final", "aggregation"),
+        ("final", "decoder"),
+    ]
+    without = evaluate(
+        Knower(Seer(), order=[0, 1, 2, 3, 4], decodes=False), THREE, config=CONFIG, progress=False
+    )
+    assert [row.map for row in without.rows] == ["aggregation"] * 3
+    only = measured(THREE, config=EvaluationConfig(size=SIZE, maps=("decoder",)))
+    assert [row.map for row in only.rows] == ["decoder", "decoder"]
+
+
+def test_slots_kept_are_counted_against_what_is_there() -> None:
+    found = measured(THREE)
+    assert found.slots_kept.tolist() == [4, 3, 2]
+    assert found.true_segments.tolist() == [4, 3, 2]
+    assert found.true_objects.tolist() == [3, 2, 2]
+    assert found.count_error == 0
+
+
+def test_images_without_foreground_are_left_out_of_its_mean() -> None:
+    found = measured(Source([bands(0, 0), bands(0, 1)])).row("final", map="decoder")
+    assert np.isnan(found.ari_foreground[0])
+    assert found.mean.ari_foreground == pytest.approx(1)
+    assert [found.counted(metric) for metric in METRICS] == [2, 1, 2, 2]
+
+
+def test_ignored_pixels_do_not_count() -> None:
+    masks = [bands(0, 1, 2, 3)]
+    hidden = bands(0, 0, 0, 1).astype(bool)
+    source = Source(masks, ignore=hidden)
+    found = measured(source, order=[0, 1, 2, 4, 3])
+    assert found.true_segments.tolist() == [3]
+    wrong_there = Source(masks, ignore=hidden)
+    row = measured(wrong_there, order=[0, 1, 2, 4, 4]).row("final", map="decoder")
+    assert row.mbo == pytest.approx([1])
+
+
+def test_leaving_the_background_out_changes_mbo_and_miou_alone() -> None:
+    source = Source([bands(0, 1, 2, 3)])
+    with_it = measured(source)
+    without = measured(source, config=EvaluationConfig(size=SIZE, include_background=False))
+    first, other = (one.row("first iteration", map="aggregation") for one in (with_it, without))
+    assert first.ari == other.ari
+    # one slot has everything: it matches one of 4 segments (IoU 1/4), or one of the 3 objects
+    assert (first.miou[0], other.miou[0]) == (pytest.approx(1 / 16), pytest.approx(1 / 12))
+
+
+def test_the_noise_of_an_image_depends_on_seed_and_place_alone() -> None:
+    def noise(*, seed: int, batch: int) -> Tensor:
+        model = Knower(Seer(), order=[0, 1, 2, 3, 4])
+        evaluate(model, THREE, config=EvaluationConfig(size=SIZE, batch=batch, seed=seed), progress=False)
+        plain, reduced = model.seen[::2], model.seen[1::2]
+        assert all(torch.equal(one, other) for one, other in zip(plain, reduced, strict=True))
+        return torch.cat(plain)
+
+    assert torch.equal(noise(seed=0, batch=1), noise(seed=0, batch=3))
+    assert not torch.equal(noise(seed=0, batch=1), noise(seed=1, batch=1))
+    drawn = noise(seed=0, batch=3)
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_models_with_one_backbone_share_its_features() -> None:
+    seer = Seer()
+    models = [Knower(seer, order=order) for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0])]
+    results = evaluate_all([Candidate(model=model) for model in models], THREE, config=CONFIG, progress=False)
+    assert seer.calls == 2  # two batches, not four
+    assert [one.row("final", map="decoder").mean.ari for one in results.evaluations] == pytest.approx([1, 1])
+
+
+def test_clustering_and_the_oracle_are_exact_where_features_and_grid_are() -> None:
+    rows = evaluate_clustering(Seer(), THREE, config=CONFIG, progress=False)
+    assert [(row.variant, row.map) for row in rows] == [
+        ("k-means", "features"),
+        ("spectral clustering", "features"),
+        ("oracle", "true masks"),
+    ]
+    for row in rows:
+        for metric in METRICS:
+            assert row.values(metric) == pytest.approx([1, 1, 1])
+    candidate = Candidate(model=Knower(Seer(), order=[0, 1, 2, 3, 4]))
+    beside = evaluate_all([candidate], THREE, config=CONFIG, clustering=ClusteringConfig(), progress=False)
+    assert [row.mean for row in beside.baselines] == [row.mean for row in rows]
+
+
+def test_unreadable_images_stop_or_are_listed() -> None:
+    source = Source([bands(0, 1), bands(0, 1), bands(1, 2)], unreadable=(1,))
+    with pytest.raises(SampleError, match=r"001\.png: is truncated"):
+        measured(source)
+    found = measured(source, config=EvaluationConfig(size=SIZE, bad_images="skip"))
+    assert found.names == ("000.png", "002.png")
+    assert found.skipped == ("001.png: is truncated",)
+    with pytest.raises(DiasError, match="could be read"):
+        measured(
+            Source([bands(0, 1)], unreadable=(0,)), config=EvaluationConfig(size=SIZE, bad_images="skip")
+        )
+
+
+def test_unlabelled_images_and_models_without_backbone_are_refused() -> None:
+    with pytest.raises(DiasError, match=r"001\.png: has no masks.*dias segment"):
+        measured(Source([bands(0, 1), None]), config=EvaluationConfig(size=SIZE, batch=1))
+    with pytest.raises(DiasError, match=r"000\.png: has no masks"):
+        measured(Source([None, None]))
+    with pytest.raises(DiasError, match="no backbone"):
+        evaluate(Knower(None, order=[0, 1]), THREE, config=CONFIG, progress=False)
+
+
+def test_provenance_names_weights_checkpoint_and_data(tmp_path: Path) -> None:
+    file = tmp_path / "best.safetensors"
+    file.write_bytes(b"x")
+    model = Knower(Seer(), order=[0, 1, 2, 3, 4])
+    found = evaluate(model, THREE, config=CONFIG, checkpoint=file, progress=False)
+    assert found.provenance["hashes"] == {
+        "backbone": "e" * 64,
+        "data": "d" * 64,
+        "checkpoint": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+    }
+    assert found.provenance["backbone"] == "seer from test"
+
+
+def test_pictures_show_the_stages_of_chosen_images(tmp_path: Path) -> None:
+    from dias.report import scene_galleries
+
+    found = measured(THREE)
+    choices = choose(found, some=2, extremes=1)
+    assert [len(choice.names) for choice in choices] == [2, 1, 1]
+    draw_pictures(Knower(Seer(), order=[0, 1, 2, 3, 4]), THREE, found, folder=tmp_path, choices=choices)
+    galleries = scene_galleries(tmp_path)
+    assert [gallery.title for gallery in galleries] == ["Scenes", "Best images", "Worst images"]
+    for gallery in galleries:
+        for picture in gallery.pictures:
+            with Image.open(picture.file) as opened:
+                assert opened.width > 4 * opened.height
+            assert "mBO 100" in picture.caption

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from dias.config import from_dict, to_dict
+from dias.errors import DiasError
+from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
+
+
+def test_the_recipes_are_those_that_are_promised() -> None:
+    assert shipped() == ["clevrtex", "coco", "scenes", "scenes-cpu", "voc"]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_recipe_builds_its_model_and_survives_a_round_trip(name: str, tmp_path: Path) -> None:
+    recipe = read_recipe(name)
+    recipe.model.build()
+    assert from_dict(Recipe, to_dict(recipe)) == recipe
+    save_recipe(recipe, tmp_path / "copy.yaml")
+    assert read_recipe(str(tmp_path / "copy.yaml")) == recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "slots", "steps"), [("clevrtex", 11, 50_000), ("coco", 7, 100_000), ("voc", 6, 50_000)]
+)
+def test_the_papers_hyper_parameters(name: str, slots: int, steps: int) -> None:
+    """Method, section 6."""
+    recipe = read_recipe(name)
+    assert recipe.model.queries.slots == slots
+    assert recipe.model.aggregation.slot_dim == 256
+    assert recipe.model.aggregation.iterations == 3
+    training = recipe.training
+    assert (training.steps, training.batch, training.lr, training.warmup, training.floor, training.clip) == (
+        steps, 32, 2e-4, 0.05, 1e-3, 1.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training.stepz=5", "training.stepz: unknown key"),
+        ("model.decoder.kind=magic", "model.decoder"),
+        ("training.lr=-1", "training.lr: Input should be greater than 0, got -1"),
+        ("training", "expected KEY=VALUE"),
+        ("training.lr.peak=1", "lr is a value"),
+    ],
+)
+def test_a_wrong_setting_is_named(change: str, message: str) -> None:
+    with pytest.raises(DiasError) as error:
+        read_recipe("scenes-cpu", changes=[change])
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_recipe_lists_the_shipped_ones() -> None:
+    with pytest.raises(
+        DiasError, match=r"recipe 'coca': no such file.*clevrtex, coco, scenes, scenes-cpu, voc"
+    ):
+        read_recipe("coca")
+
+
+def test_changes_reach_their_settings() -> None:
+    recipe = read_recipe(
+        "coco", changes=["model.queries.slots=9", "training.precision=fp32", "data.views=null"]
+    )
+    assert recipe.model.queries.slots == 9
+    assert recipe.training.precision == "fp32"
+    assert recipe.data.views is None
