@@ -1,7 +1,7 @@
-"""A plain composition to be measured against: fp32, einsum attention, nn.TransformerDecoder, explicit shuffling.
+"""A plain composition to measure against: fp32, einsum attention, nn.TransformerDecoder, real shuffling.
 
-Written from the method page, part by part, and filled with a model's own weights: the same function, so that the
-ratio says what the implementation gains and nothing else.
+Written from the method page, part by part, and filled with a model's own weights: the same function, so that
+the ratio says what the implementation gains and nothing else.
 """
 
 import torch

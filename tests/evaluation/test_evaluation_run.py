@@ -267,7 +267,7 @@ def test_pictures_show_the_stages_of_chosen_images(tmp_path: Path) -> None:
     assert [len(choice.names) for choice in choices] == [2, 1, 1]
     draw_pictures(Knower(Seer(), order=[0, 1, 2, 3, 4]), THREE, found, folder=tmp_path, choices=choices)
     galleries = scene_galleries(tmp_path)
-    assert [gallery.title for gallery in galleries] == ["Scenes", "Best images", "Worst images"]
+    assert [gallery.title for gallery in galleries] == ["Evaluated images", "Best images", "Worst images"]
     for gallery in galleries:
         for picture in gallery.pictures:
             with Image.open(picture.file) as opened:

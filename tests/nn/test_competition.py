@@ -9,7 +9,7 @@ from dias.nn.slots.competition import Competition
 def reference(
     part: Competition, slots: torch.Tensor, tokens: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Locatello et al. 2020, Algorithm 1, written image by image and slot by slot, with the 1e-5 of the method."""
+    """Locatello et al. 2020, Algorithm 1, image by image, with the 1e-5 of the method."""
     tokens = part.norm_tokens(tokens)
     keys, values = part.key(tokens), part.value(tokens)
     new_slots, maps = [], []

@@ -14,7 +14,7 @@ def decoder(**settings: object) -> RandomARDecoder:
 def shuffled(
     part: RandomARDecoder, slots: torch.Tensor, target: torch.Tensor, known: torch.Tensor
 ) -> torch.Tensor:
-    """The method to the letter: shuffle so that known tokens come first, mask the rest, decode, un-shuffle."""
+    """The method to the letter: shuffle, known tokens first, mask the rest, decode, un-shuffle."""
     order = (~known).long().argsort(dim=1, stable=True)
     tokens = part.token_in(target).gather(1, order[..., None].expand(-1, -1, 8))
     count = known.sum(dim=1, keepdim=True)

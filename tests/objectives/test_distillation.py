@@ -72,7 +72,8 @@ def test_total_is_reconstruction_plus_ramped_distillation(kind: str) -> None:
     torch.manual_seed(0)
     logits = [torch.randn(2, 4, 9), torch.randn(2, 4, 9)]
     output = SlotOutput(
-        slots=torch.randn(2, 4, 3), mask=ALL, attention=[x.softmax(1) for x in logits], attention_logits=logits,
+        slots=torch.randn(2, 4, 3), mask=ALL,
+        attention=[x.softmax(1) for x in logits], attention_logits=logits,
         target=torch.zeros(2, 9, 5), reconstruction=torch.full((2, 9, 5), 2.0), decoder_attention=None,
     )  # fmt: skip
     config = ObjectiveConfig(distillation=kind, distillation_weight=0.3)  # type: ignore[arg-type]

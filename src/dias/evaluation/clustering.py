@@ -93,7 +93,7 @@ def require_sklearn() -> None:
 
 
 def _unit(features: Float[np.ndarray, "m c"]) -> Float[np.ndarray, "m c"]:
-    """Vectors of length 1, otherwise left alone: standardising them first costs both methods 15 points of ARI."""
+    """Vectors of length 1, otherwise left alone: standardising first costs both methods 15 points of ARI."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     scaled = features / np.maximum(length, 1e-8)
     assert isinstance(scaled, np.ndarray)

@@ -39,7 +39,7 @@ def choose(evaluation: Evaluation, *, some: int = 8, extremes: int = 4) -> tuple
     order = [index for index in np.argsort(mbo, kind="stable").tolist() if np.isfinite(mbo[index])]
     spread = np.unique(np.linspace(0, len(mbo) - 1, min(some, len(mbo))).round().astype(int)).tolist()
     chosen = (
-        ("Scenes", "Evenly spread over the evaluated images, not chosen by score.", spread),
+        ("Evaluated images", "Evenly spread over the data set, not chosen by score.", spread),
         ("Best images", "Highest mBO.", order[::-1][:extremes]),
         ("Worst images", "Lowest mBO.", order[:extremes]),
     )

@@ -40,8 +40,8 @@ class EvaluationConfig:
 class ClusteringConfig:
     """Settings of the training-free rows: clustering an image's own features, the number of segments given.
 
-    The defaults scored best on the validation scenes that ship with the repository, among raw, standardised and
-    principal-component features, with and without unit length, and powers from 1 to 8.
+    The defaults scored best on the validation scenes that ship with the repository, among raw, standardised
+    and principal-component features, with and without unit length, and powers from 1 to 8.
 
     Attributes:
         kmeans_starts: random starts of k-means; the best one counts.

@@ -1,8 +1,9 @@
 """Computes a cache: every view of every picture once, resumable after a kill."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dias.backbones.frozen import FrozenBackbone
 from dias.data.samples import ImageSample, ImageSource
 from dias.data.transforms import centre_view, look, numbered_view
-from dias.errors import CacheError, SampleError
+from dias.errors import CacheError, DiasError, SampleError
 from dias.features.key import CacheKey
 from dias.features.store import FeatureCache, Layout
 from dias.features.writing import CacheWriter, list_unreadable, prepare
@@ -83,7 +84,10 @@ def build_cache(
             do="free space and run it again: finished pictures are kept",
         ) from error
     cache = FeatureCache.open(folder)
-    list_unreadable(folder, unreadable(cache))
+    left_out = unreadable(cache)
+    if len(left_out) == len(cache):
+        raise DiasError(f"{folder}: none of the {len(cache)} pictures could be read; check the data folder")
+    list_unreadable(folder, left_out)
     return cache
 
 
@@ -103,10 +107,10 @@ def _batches(
     chunks: dict[int, list[int]] = {}
     for index in to_do:
         chunks.setdefault(index // each, []).append(index)
-    order = list(chunks.values())
+    order: list[Sequence[int]] = list(chunks.values())
     with ThreadPoolExecutor(_READERS) as pool:
         ahead = [pool.submit(_read, source, index, views) for index in order[0]] if order else []
-        for chunk, following in zip(order, [*order[1:], []], strict=True):
+        for chunk, following in zip_longest(order, order[1:], fillvalue=()):
             now, ahead = ahead, [pool.submit(_read, source, index, views) for index in following]
             found: dict[int, Pictures | None] = {}
             for index, future in zip(chunk, now, strict=True):

@@ -26,7 +26,7 @@ class ImageModelConfig:
     Attributes:
         channels: of a backbone feature.
         positions: tokens an image has (16 x 16 for 224 pixels and patches of 14).
-        pca: train on so many standardised principal components of the features; None keeps them whole.
+        pca: train on so many standardised principal components of the features; None keeps all.
     """
 
     backbone: BackboneConfig = Field(default_factory=BackboneConfig)
@@ -41,7 +41,7 @@ class ImageModelConfig:
         """Put the parts together; without a backbone the model takes features only."""
         if backbone is not None and backbone.channels != self.channels:
             raise DiasError(
-                f"setting model.channels: {self.channels}, but {backbone.weights.name} has {backbone.channels}"
+                f"setting model.channels: {self.channels}, {backbone.weights.name} has {backbone.channels}"
             )
         return ImageModel(self, backbone=backbone)
 

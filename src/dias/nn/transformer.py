@@ -28,7 +28,7 @@ class Attention(nn.Module):
         queries, keys, values = self._heads(x, memory)
         mask = None if kept is None else kept[:, None, None, :]
         mixed = _mix(queries, keys, values, mask)
-        return self.out(rearrange(mixed, "b h m d -> b m (h d)"))
+        return self._out(mixed)
 
     def with_map(
         self, x: Float[Tensor, "b m c"], memory: Float[Tensor, "b k c"], *, kept: Bool[Tensor, "b k"]
@@ -38,7 +38,11 @@ class Attention(nn.Module):
         scores = (queries @ keys.mT).float() * queries.shape[-1] ** -0.5
         attention = scores.masked_fill(~kept[:, None, None, :], -torch.inf).softmax(dim=-1)
         mixed = attention.to(values.dtype) @ values
-        return self.out(rearrange(mixed, "b h m d -> b m (h d)")), attention.mean(dim=1).mT
+        return self._out(mixed), attention.mean(dim=1).mT
+
+    def _out(self, mixed: Float[Tensor, "b h m d"]) -> Tensor:
+        joined: Tensor = self.out(rearrange(mixed, "b h m d -> b m (h d)"))
+        return joined
 
     def _heads(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         queries = rearrange(self.to_queries(x), "b m (h d) -> b h m d", h=self.heads)
@@ -54,15 +58,18 @@ def _mix(
     values: Float[Tensor, "b h k d"],
     mask: Bool[Tensor, "b 1 1 k"] | None,
 ) -> Float[Tensor, "b h m d"]:
-    """Attention in whichever form is faster: fused on a GPU; on a CPU plain products, twice as fast backward
-    at a few hundred tokens (benchmarks/attention.py).
+    """Attention in whichever form is faster.
+
+    That is the fused kernel on a GPU; on a CPU plain products, which go back twice as fast at a few hundred
+    tokens (benchmarks/training_step.py shows both).
     """
     if queries.device.type != "cpu":
         return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
     scores = (queries * queries.shape[-1] ** -0.5) @ keys.mT
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
-    return scores.softmax(dim=-1) @ values
+    mixed: Tensor = scores.softmax(dim=-1) @ values
+    return mixed
 
 
 class DecoderLayer(nn.Module):
@@ -90,7 +97,7 @@ class DecoderLayer(nn.Module):
         """One layer."""
         x = self._attend_to_self(x)
         x = x + self.cross_attention(self.norm_cross(x), memory, kept=kept)
-        return x + self.mlp(self.norm_mlp(x))
+        return self._feed_forward(x)
 
     def with_map(
         self, x: Float[Tensor, "b m c"], memory: Float[Tensor, "b k c"], kept: Bool[Tensor, "b k"]
@@ -99,8 +106,13 @@ class DecoderLayer(nn.Module):
         x = self._attend_to_self(x)
         update, attention = self.cross_attention.with_map(self.norm_cross(x), memory, kept=kept)
         x = x + update
-        return x + self.mlp(self.norm_mlp(x)), attention
+        return self._feed_forward(x), attention
 
     def _attend_to_self(self, x: Tensor) -> Tensor:
         normed = self.norm_self(x)
-        return x + self.self_attention(normed, normed)
+        summed: Tensor = x + self.self_attention(normed, normed)
+        return summed
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        summed: Tensor = x + self.mlp(self.norm_mlp(x))
+        return summed

@@ -22,7 +22,7 @@ class FeaturePCA(nn.Module):
 
     @torch.no_grad()
     def fit(self, tokens: Float[Tensor, "k c"]) -> float:
-        """Fit to a sample of tokens, and return the share of the variance that the components keep (0 to 1)."""
+        """Fit to a sample of tokens; return the share of the variance that the components keep (0 to 1)."""
         mean, deviation = tokens.double().mean(dim=0), tokens.double().std(dim=0) + 1e-6
         standard = (tokens.double() - mean) / deviation
         covariance = standard.T @ standard / len(standard)

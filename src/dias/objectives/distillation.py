@@ -15,8 +15,8 @@ def matched_distillation(
 ) -> Float[Tensor, ""]:
     """Cross-entropy from the last map (a constant target) to the first, after Hungarian matching.
 
-    Slots are matched at the largest total soft IoU; a slot that is masked in the last map matches nothing, and
-    a slot of the first map without partner has target 0. Mean over tokens and images, in nats.
+    Slots are matched at the largest total soft IoU; a slot that is masked in the last map matches nothing,
+    and a slot of the first map without partner has target 0. Mean over tokens and images, in nats.
     """
     target = last_attention.detach()
     with torch.no_grad():

@@ -46,8 +46,8 @@ class Part:
 class Remaining:
     """A loader that needs no saved state, since its order knows the step it starts from.
 
-    It has no length: Lightning counts the batches of the whole run and ends at `max_steps`. The two methods are
-    what Lightning asks of a loader before it goes on in the middle of an epoch.
+    It has no length: Lightning counts the batches of the whole run and ends at `max_steps`. The two methods
+    are what Lightning asks of a loader before it goes on in the middle of an epoch.
     """
 
     def __init__(self, loader: DataLoader[Batch]) -> None:

@@ -67,12 +67,12 @@ class ImageTraining(L.LightningModule):
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.training.clip)
         if not bool(norm.isfinite()):
             raise TrainingError(
-                f"step {self.global_step}: the loss or its gradient is not a number; the weights are untouched. Go on "
-                "from the last saved state with --resume, or train anew with a lower training.lr or "
+                f"step {self.global_step}: loss or gradient is not a number, the weights are untouched. "
+                "Go on from the last saved state with --resume, or train anew with a lower training.lr or "
                 "training.precision=fp32"
             )
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Adam over everything but the frozen backbone, with the recipe's schedule."""
         training = self.recipe.training
         weights = [p for p in self.model.parameters() if p.requires_grad]
@@ -89,7 +89,7 @@ class ImageTraining(L.LightningModule):
         """Move a batch; Lightning itself refuses frozen dataclasses."""
         return batch.to(device)
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Everything that is trained; the frozen backbone stays out of the saved state."""
         return {f"model.{name}": value for name, value in self.model.head_state().items()}
 

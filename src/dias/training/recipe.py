@@ -89,9 +89,7 @@ class Recipe:
 
 def shipped() -> list[str]:
     """Names of the recipes that come with the package."""
-    return sorted(
-        item.name.removesuffix(".yaml") for item in _folder().iterdir() if item.name.endswith(".yaml")
-    )
+    return sorted(file.stem for file in _folder().glob("*.yaml"))
 
 
 def recipe_file(name: str) -> Path:
@@ -101,7 +99,7 @@ def recipe_file(name: str) -> Path:
         DiasError: it is neither; the message lists the shipped ones.
     """
     if name in shipped():
-        return Path(str(_folder() / f"{name}.yaml"))
+        return _folder() / f"{name}.yaml"
     if Path(name).is_file():
         return Path(name)
     raise DiasError(f"recipe {name!r}: no such file, and not one of the shipped {', '.join(shipped())}")
@@ -122,5 +120,5 @@ def save_recipe(recipe: Recipe, file: Path) -> None:
     write_text(file, to_yaml(recipe))
 
 
-def _folder():  # type: ignore[no-untyped-def]  # a Traversable; its type moved between Python versions
-    return files("dias") / "recipes"
+def _folder() -> Path:
+    return Path(str(files("dias") / "recipes"))

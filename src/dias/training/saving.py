@@ -48,7 +48,7 @@ class Saving(L.Callback):
     def save(
         self, trainer: L.Trainer, module: ImageTraining, *, scores: dict[str, float], score: float
     ) -> None:
-        """Write last.safetensors, best.safetensors if this is it, then the state (which names the best score)."""
+        """Write last.safetensors, best.safetensors if this is it, then the state (with the best score)."""
         if trainer.is_global_zero:
             notes = {"step": trainer.global_step, "seed": module.recipe.training.seed, "validation": scores}
             save_model(self.folder / "last.safetensors", module.model, notes=notes)

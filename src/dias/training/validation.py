@@ -1,4 +1,4 @@
-"""Looks at held-out pictures now and then: scores choose the best checkpoint, pictures show what is learned."""
+"""Looks at held-out pictures now and then: scores choose the best checkpoint, pictures show progress."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
-"""Spatial-broadcast MLP decoder: every slot paints every token, alpha decides (DINOSAUR, Seitzer et al. 2023)."""
+"""Spatial-broadcast decoder: each slot paints all tokens, alpha decides (DINOSAUR, Seitzer et al. 2023)."""
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -34,7 +35,7 @@ class BroadcastMLPDecoder(nn.Module):
         self.positions = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, positions, slot_dim), std=0.02))
         widths = [slot_dim, *[config.hidden] * config.layers]
         parts: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             parts += [nn.Linear(before, after), nn.GELU()]
         self.mlp = nn.Sequential(*parts, nn.Linear(widths[-1], token_dim + 1))
 

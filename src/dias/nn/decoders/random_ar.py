@@ -44,7 +44,7 @@ class RandomARConfig:
 class RandomARDecoder(nn.Module):
     """Predicts all tokens from the slots and a random part of the tokens.
 
-    The method shuffles tokens, keeps the content of the first k, masks the others, and un-shuffles the result.
+    The method shuffles tokens, keeps the content of the first k, masks the others, un-shuffles the result.
     Attention without a causal mask does not see the order of its inputs, and each token carries the position
     embedding of its original place; so masking in place gives the same numbers and moves nothing
     (tests/nn/test_random_ar.py holds this equality).
@@ -73,7 +73,7 @@ class RandomARDecoder(nn.Module):
         *,
         generator: torch.Generator | None = None,
     ) -> Decoded:
-        """Predict `target`; in training from a random part of it, in evaluation (with the map) from all of it."""
+        """Predict `target`: in training from a random part of it, in evaluation (with the map) from all."""
         tokens = self.token_in(target)
         if self.training:
             known = self.draw_known(len(target), target.shape[1], device=target.device, generator=generator)

@@ -1,0 +1,1 @@
+"""Slots: born, competing, merged, aggregated again."""

@@ -74,6 +74,6 @@ class NormalSeparate(nn.Module):
 
 
 def _noise(shape: tuple[int, ...], *, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Standard normal numbers; drawn where the generator lives, so that a CPU seed means the same on a GPU."""
+    """Standard normal numbers, drawn where the generator lives: a CPU seed means the same on a GPU."""
     device = generator.device if generator is not None else like.device
     return torch.randn(shape, generator=generator, device=device, dtype=torch.float32).to(like)
