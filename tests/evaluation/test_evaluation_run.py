@@ -88,7 +88,8 @@ class Seer(FrozenBackbone):
 
 
 class Knower(ImageModel):
-    """Slot i takes what has label order[i]; its first iteration, and without reduction, knows nothing."""
+    """Slot i takes what has label order[i]; its first iteration sees labels 0, 1 and the others; without
+    reduction it knows nothing."""
 
     def __init__(self, backbone: Seer | None, *, order: list[int], decodes: bool = True) -> None:
         nn.Module.__init__(self)
@@ -103,10 +104,12 @@ class Knower(ImageModel):
         right = features[:, :, self.order].transpose(1, 2)
         wrong = torch.zeros_like(right)
         wrong[:, 0] = 1
+        first = torch.stack([features[..., :2].sum(dim=2), features[..., 2:].sum(dim=2)], dim=1)
+        first = nn.functional.pad(first, (0, 0, 0, SLOTS - 2))
         last = right if reduce else wrong
         kept = right.sum(dim=2) > 0 if reduce else torch.ones(right.shape[:2], dtype=torch.bool)
         return SlotOutput(
-            slots=queries, mask=kept, attention=[wrong, last], attention_logits=[wrong.log(), last.log()],
+            slots=queries, mask=kept, attention=[first, last], attention_logits=[first.log(), last.log()],
             target=features, reconstruction=None, decoder_attention=last if self.decodes else None,
         )  # fmt: skip
 
@@ -127,6 +130,8 @@ def test_a_perfect_model_scores_one_whatever_its_slots_order(order: list[int], b
     for map in ("aggregation", "decoder"):
         for metric in METRICS:
             assert found.row("final", map=map).values(metric) == pytest.approx([1, 1, 1])
+    early = found.row("first iteration", map="aggregation")
+    assert early.mbo == pytest.approx([1 / 2, (2 / 3 + 1 / 3 + 1) / 3, 1])
     blind = found.row("last without reduction", map="decoder")
     assert blind.ari == pytest.approx([0, 0, 0])
     assert blind.mbo == pytest.approx([1 / 4, (1 / 2 + 1 / 4 + 1 / 4) / 3, 1 / 2])
@@ -181,7 +186,7 @@ def test_leaving_the_background_out_changes_mbo_and_miou_alone() -> None:
     source = Source([bands(0, 1, 2, 3)])
     with_it = measured(source)
     without = measured(source, config=EvaluationConfig(size=SIZE, include_background=False))
-    first, other = (one.row("first iteration", map="aggregation") for one in (with_it, without))
+    first, other = (one.row("last without reduction", map="decoder") for one in (with_it, without))
     assert first.ari == other.ari
     # one slot has everything: it matches one of 4 segments (IoU 1/4), or one of the 3 objects
     assert (first.miou[0], other.miou[0]) == (pytest.approx(1 / 16), pytest.approx(1 / 12))

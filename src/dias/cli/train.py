@@ -29,7 +29,8 @@ def train(
 ) -> None:
     """Train a model by a recipe.
 
-    Examples: `dias train scenes-cpu --out runs/mine`, `dias train coco --data ~/pictures --set training.steps=9`.
+    Examples: `dias train scenes-cpu --out runs/mine`,
+    `dias train coco --data ~/pictures --set training.steps=9`.
     """
     from dias.data.sources import config_for
     from dias.training.recipe import read_recipe, recipe_file

@@ -40,7 +40,8 @@ class Scenes:
         self.files = sorted((folder / "images").glob(f"*.{settings['format']}"))
         if len(self.files) != settings["count"]:
             raise DiasError(
-                f"{folder}: has {len(self.files)} pictures, scenes.json says {settings['count']}; render the set anew"
+                f"{folder}: has {len(self.files)} pictures, scenes.json says {settings['count']}; "
+                "render the set anew"
             )
         self.objects = _objects(folder / "objects.jsonl", settings["count"])
 

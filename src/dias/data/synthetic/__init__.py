@@ -1,0 +1,1 @@
+"""Rendered scenes: drawn at random, rendered by MuJoCo, written as a data set."""

@@ -45,9 +45,9 @@ class SceneSettings:
 def write_scenes(folder: Path, settings: SceneSettings, *, workers: int, progress: bool = True) -> None:
     """Render a set of scenes, or finish one that was stopped.
 
-    Scene i is drawn from (seed, i) alone: neither the number of workers nor a stop changes a pixel. The folder
-    gets images/, masks/ (8-bit index PNG, 0 = background), depth/ (16-bit PNG, millimetres), objects.jsonl
-    (classes, visible boxes and shares, materials, places) and, last, scenes.json.
+    Scene i is drawn from (seed, i) alone: neither the number of workers nor a stop changes a pixel. The
+    folder gets images/, masks/ (8-bit index PNG, 0 = background), depth/ (16-bit PNG, millimetres),
+    objects.jsonl (classes, visible boxes and shares, materials, places) and, last, scenes.json.
 
     Raises:
         DiasError: the folder holds another set; or no OpenGL library can be used.
@@ -66,7 +66,7 @@ def write_scenes(folder: Path, settings: SceneSettings, *, workers: int, progres
 
 
 def render_visible(settings: SceneSettings, index: int) -> tuple[Scene, Rendering]:
-    """Scene `index` of a set: drawn again until enough objects can be seen; hidden ones are left out of the mask.
+    """Scene `index` of a set: drawn again until enough objects can be seen.
 
     Objects that fill too little of the picture are taken out of the scene, so that nothing in the picture is
     without a segment.

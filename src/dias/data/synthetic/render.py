@@ -18,7 +18,7 @@ _OVERSAMPLING = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """A picture and what is known of it: segment 0 is floor and sky, object i of the scene has i + 1; metres."""
+    """A picture and what is known of it; metres. Segment 0: floor and sky; object i has i + 1."""
 
     image: UInt8[np.ndarray, "s s 3"]
     mask: UInt8[np.ndarray, "s s"]
@@ -128,7 +128,9 @@ def _material(mujoco: Any, spec: Any, name: str, surface: Surface, *, cube: bool
     return name
 
 
-def _geoms(mujoco: Any, spec: Any, thing: ObjectSpec, number: int) -> list[dict[str, Any]]:
+def _geoms(  # noqa: C901 - one case a shape
+    mujoco: Any, spec: Any, thing: ObjectSpec, number: int
+) -> list[dict[str, Any]]:
     """The solids that an object is built of, standing on the floor."""
     kinds, r = mujoco.mjtGeom, thing.radius
     a, b = thing.flatness
@@ -151,9 +153,8 @@ def _geoms(mujoco: Any, spec: Any, thing: ObjectSpec, number: int) -> list[dict[
         case "ellipsoid":
             return [solid(kinds.mjGEOM_ELLIPSOID, [r, r * a, r * b], r * b)]
         case "cone" | "pyramid":
-            mesh = _mesh(
-                spec, f"mesh{number}", corners=24 if thing.shape == "cone" else 4, radius=r, height=2 * r * b
-            )
+            corners = {"cone": 24, "pyramid": 4}[thing.shape]
+            mesh = _mesh(spec, f"mesh{number}", corners=corners, radius=r, height=2 * r * b)
             return [{"type": kinds.mjGEOM_MESH, "meshname": mesh, "pos": [*thing.place, 0.0], "quat": turn}]
         case "dumbbell":
             ends = [solid(kinds.mjGEOM_SPHERE, [0.45 * r], 0.45 * r, aside=s * 0.55 * r) for s in (-1, 1)]
@@ -169,7 +170,7 @@ def _geoms(mujoco: Any, spec: Any, thing: ObjectSpec, number: int) -> list[dict[
 
 
 def _mesh(spec: Any, name: str, *, corners: int, radius: float, height: float) -> str:
-    """A regular base with a tip above it; MuJoCo takes the convex hull. The origin is moved to the mesh's centre."""
+    """A regular base with a tip above it; MuJoCo takes the convex hull."""
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
     base = [[radius * np.cos(x), radius * np.sin(x), 0.0] for x in angles]
     spec.add_mesh(name=name, uservert=np.array([*base, [0.0, 0.0, height]]).ravel().tolist())

@@ -29,7 +29,7 @@ class Surface:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectSpec:
-    """One object: shape, radius of its footprint (metres), place on the floor, turn (radians), proportions."""
+    """One object: shape, radius of its footprint and place (metres), turn (radians), proportions."""
 
     shape: str
     radius: float

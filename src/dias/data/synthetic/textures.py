@@ -14,7 +14,7 @@ def texture(rng: np.random.Generator, *, pattern: str) -> UInt8[np.ndarray, "s s
     """Draw a square of a pattern in two random colours."""
     one, other = colours(rng)
     mix = PATTERNS[pattern](rng)[..., None]
-    return (255 * ((1 - mix) * one + mix * other)).round().astype(np.uint8)
+    return np.asarray((255 * ((1 - mix) * one + mix * other)).round(), dtype=np.uint8)
 
 
 def colours(rng: np.random.Generator) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
@@ -36,23 +36,23 @@ def _coordinates(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def _checker(rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     count = rng.integers(2, 6)
-    return ((np.floor(x * count) + np.floor(y * count)) % 2).astype(float)
+    return np.asarray((np.floor(x * count) + np.floor(y * count)) % 2)
 
 
 def _stripes(rng: np.random.Generator) -> np.ndarray:
     along, _ = _coordinates(rng)
-    return np.floor(along * rng.integers(6, 16)) % 2
+    return np.asarray(np.floor(along * rng.integers(6, 16)) % 2)
 
 
 def _clouds(rng: np.random.Generator) -> np.ndarray:
     total = np.zeros((SIDE, SIDE))
     for octave in range(1, 6):
         total += _smooth_noise(rng, 2**octave) / octave
-    return (total - total.min()) / np.ptp(total)
+    return np.asarray((total - total.min()) / np.ptp(total))
 
 
 def _speckle(rng: np.random.Generator) -> np.ndarray:
-    return (_smooth_noise(rng, int(rng.integers(16, 40))) > rng.uniform(0.4, 0.9)).astype(float)
+    return np.asarray(_smooth_noise(rng, int(rng.integers(16, 40))) > rng.uniform(0.4, 0.9), dtype=float)
 
 
 def _plain(rng: np.random.Generator) -> np.ndarray:
@@ -61,25 +61,25 @@ def _plain(rng: np.random.Generator) -> np.ndarray:
 
 def _rings(rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE - rng.uniform(0.3, 0.7, 2)[:, None, None]
-    return np.floor(np.hypot(x, y) * rng.integers(8, 18)) % 2
+    return np.asarray(np.floor(np.hypot(x, y) * rng.integers(8, 18)) % 2)
 
 
 def _bricks(rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     rows = int(rng.integers(4, 9))
     shifted = x * rows / 2 + (np.floor(y * rows) % 2) / 2
-    return ((shifted % 1 < 0.12) | (y * rows % 1 < 0.2)).astype(float)
+    return np.asarray((shifted % 1 < 0.12) | (y * rows % 1 < 0.2), dtype=float)
 
 
 def _zigzag(rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     teeth = rng.integers(3, 7)
-    return np.floor((y + np.abs(x * teeth % 1 - 0.5) / teeth) * rng.integers(6, 14)) % 2
+    return np.asarray(np.floor((y + np.abs(x * teeth % 1 - 0.5) / teeth) * rng.integers(6, 14)) % 2)
 
 
 def _gradient(rng: np.random.Generator) -> np.ndarray:
     along, _ = _coordinates(rng)
-    return (along - along.min()) / np.ptp(along)
+    return np.asarray((along - along.min()) / np.ptp(along))
 
 
 def _smooth_noise(rng: np.random.Generator, cells: int) -> np.ndarray:
