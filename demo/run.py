@@ -5,15 +5,16 @@ whether the result is what was asked for.
 """
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-ASKED = {"ari": 58, "ari_foreground": 60, "mbo": 48, "miou": 44}  # percent
-MODEL_ROW = "final decoder"
+from dias.evaluation.results import METRIC_NAMES, Metric, Results
+
+ASKED: dict[Metric, int] = {"ari": 58, "ari_foreground": 60, "mbo": 48, "miou": 44}  # percent
+CLUSTERINGS = ("k-means", "spectral clustering")
 SCENES = Path("data/scenes")
 
 
@@ -24,31 +25,13 @@ def main() -> int:
     out = parser.parse_args().out
     shutil.rmtree(out, ignore_errors=True)
     started = time.monotonic()
-    dias("cache", SCENES / "train", out / "cache", "--views", "2")
+    scores, scenes, photos = out / "evaluation.json", out / "scenes", out / "photos"
+    dias("cache", SCENES / "train", out / "cache", "--views", 2)
     dias("train", "scenes-cpu", "--cache", out / "cache", "--out", out / "run")
-    dias(
-        "eval",
-        out / "run",
-        SCENES / "test",
-        "--clustering",
-        "--out",
-        out / "evaluation.json",
-        "--pictures",
-        out / "scenes",
-    )
-    dias("segment", out / "run", "photos", "--out", out / "photos", "--compare")
-    dias(
-        "report",
-        out / "run",
-        "--evaluation",
-        out / "evaluation.json",
-        "--pictures",
-        out / "scenes",
-        "--photos",
-        out / "photos",
-        "--out",
-        out / "report.html",
-    )
+    dias("eval", out / "run", SCENES / "test", "--clustering", "--out", scores, "--pictures", scenes)
+    dias("segment", out / "run", "photos", "--out", photos, "--compare")
+    found = ("--evaluation", scores, "--pictures", scenes, "--photos", photos)
+    dias("report", out / "run", *found, "--out", out / "report.html")
     print(f"\n{(time.monotonic() - started) / 60:.1f} minutes; the report: {out / 'report.html'}")
     return verdict(out / "evaluation.json")
 
@@ -66,15 +49,19 @@ def dias(*arguments: object) -> None:
 
 def verdict(file: Path) -> int:
     """Compare the scores with what is asked, and with the clusterings given the true number of segments."""
-    rows = {row["name"]: row["scores"] for row in json.loads(file.read_text())["rows"]}
-    fine = True
-    for name, asked in ASKED.items():
-        reached = 100 * rows[MODEL_ROW][name]
-        others = {label: 100 * rows[label][name] for label in ("k-means", "spectral clustering")}
+    results = Results.load(file)
+    ours = results.evaluations[0].best_map.mean
+    clusterings = [row for row in results.baselines if row.variant in CLUSTERINGS]
+    fine = len(clusterings) == len(CLUSTERINGS)
+    for metric, asked in ASKED.items():
+        reached = 100 * getattr(ours, metric)
+        others = {row.variant: 100 * getattr(row.mean, metric) for row in clusterings}
         good = reached >= asked and all(reached > other for other in others.values())
         fine &= good
-        beside = ", ".join(f"{label} {other:.1f}" for label, other in others.items())
-        print(f"{'ok  ' if good else 'LOW '} {name:15} {reached:5.1f}  (asked {asked}; {beside})")
+        beside = ", ".join(f"{name} {other:.1f}" for name, other in others.items())
+        print(
+            f"{'ok ' if good else 'LOW'} {METRIC_NAMES[metric]:5} {reached:5.1f}  (asked {asked}; {beside})"
+        )
     return 0 if fine else 1
 
 

@@ -1,9 +1,10 @@
 """How a settings class is made, read and changed: frozen, keyword-only, unknown keys refused."""
 
 import dataclasses
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -20,12 +21,12 @@ def from_dict(kind: type[T], values: object, *, where: str = "settings") -> T:
     """Build a settings value of type `kind`, checking every key and every value.
 
     Raises:
-        DiasError: names each faulty key, what it was given, and the keys that would be known.
+        DiasError: names each faulty key, what it was given, and the known key that looks most like it.
     """
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise DiasError(f"{where}: " + "; ".join(_faults(error))) from None
+        raise DiasError(f"{where}: " + "; ".join(_faults(error, known=_names(kind)))) from None
 
 
 def to_dict(settings: object) -> dict[str, Any]:
@@ -79,17 +80,21 @@ def _copied(values: dict[str, Any]) -> dict[str, Any]:
     return {key: _copied(value) if isinstance(value, dict) else value for key, value in values.items()}
 
 
-def _faults(error: ValidationError) -> list[str]:
+def _faults(error: ValidationError, *, known: set[str]) -> list[str]:
     lines = []
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            lines.append(f"{key}: unknown key (check the spelling)")
+            alike = difflib.get_close_matches(str(fault["loc"][-1]), sorted(known), n=1)
+            lines.append(f"{key}: unknown key" + (f"; did you mean {alike[0]}?" if alike else ""))
         else:
             lines.append(f"{key}: {fault['msg']}, got {fault.get('input')!r}")
     return lines
 
 
-def field_names(kind: type) -> list[str]:
-    """Names of a settings class's fields."""
-    return [field.name for field in dataclasses.fields(kind)]
+def _names(kind: Any) -> set[str]:
+    """Keys of a settings class, and of those in it."""
+    if not dataclasses.is_dataclass(kind):
+        return {name for part in get_args(kind) for name in _names(part)}
+    hints = get_type_hints(kind)
+    return set(hints) | {name for hint in hints.values() for name in _names(hint)}

@@ -33,7 +33,7 @@ class Provenance:
 def record(**hashes: str) -> Provenance:
     """Describe this process: its command line, git revision, versions and hardware."""
     return Provenance(
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=shlex.join([_program(), *sys.argv[1:]]),
         revision=_revision(),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
@@ -42,10 +42,17 @@ def record(**hashes: str) -> Provenance:
     )
 
 
+def _program() -> str:
+    name = Path(sys.argv[0]).name
+    return "dias" if name == "main.py" else name  # `python -m dias.cli.main` is `dias`
+
+
 def _revision() -> str:
     """Git revision of the code, `+changes` when the tree differs from it; `unknown` outside a checkout."""
     here = Path(__file__).parent
     try:
+        # fails in a virtual environment that lies in somebody else's repository
+        _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
         head = _git(here, "rev-parse", "HEAD")
         dirty = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")
     except (OSError, subprocess.SubprocessError):

@@ -121,6 +121,16 @@ def test_settings_come_back_from_plain_values(folder: Path) -> None:
         from_dict(Holder, {"data": {"kind": "folder", "pathh": "x"}})
 
 
+def test_a_folder_of_images_and_masks_is_labelled(tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        Image.new("L", (4, 4), 1).save(tmp_path / part / "a.png")
+    assert open_source(tmp_path)[0].mask is not None
+    assert len(open_source(tmp_path)) == 1
+    (tmp_path / "masks" / "a.png").unlink()
+    assert pictures_at(tmp_path)[0].mask is None  # what is only segmented needs no label
+
+
 def test_photos_come_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     source = pictures_at(Path("photos"))

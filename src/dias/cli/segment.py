@@ -42,7 +42,7 @@ def segment(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from dias.data.sources import open_source
+    from dias.data.sources import pictures_at
     from dias.errors import SettingError
     from dias.inference.saving import save_segmentations
     from dias.inference.segment import Segmenter
@@ -52,7 +52,7 @@ def segment(
         raise SettingError(
             "--out", str(out), f"lies in {path}: its pictures would be segmented the next time"
         )
-    source = open_source(path)
+    source = pictures_at(path)
     model = load(checkpoint, weights=weights, device=device)
     if threshold is not None:
         model = model.with_threshold(threshold)

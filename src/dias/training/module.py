@@ -9,7 +9,7 @@ from torch import Tensor
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
 from dias.models.image import ImageModel
-from dias.objectives import Loss, image_loss
+from dias.objectives import Loss, cosine_ramp, image_loss
 from dias.training.recipe import Recipe
 from dias.training.schedule import learning_rate_share
 
@@ -46,10 +46,11 @@ class ImageTraining(L.LightningModule):
             assert batch.images is not None
             assert self.model.backbone is not None
             features = self.model.backbone(batch.images).features
-        chance = torch.rand(len(features), device=features.device)
-        reduce = chance < training.reduce_probability if training.reduce_probability > 0 else False
-        output = self.model.from_features(features.float(), reduce=reduce)
-        return image_loss(output, config=self.recipe.objective, progress=self.global_step / training.steps)
+        progress = self.global_step / training.steps
+        probability = training.reduce_probability * cosine_ramp(progress)
+        chosen = torch.rand(len(features), device=features.device) < probability
+        output = self.model.from_features(features.float(), reduce=chosen if probability > 0 else False)
+        return image_loss(output, config=self.recipe.objective, progress=progress)
 
     def configure_gradient_clipping(
         self,

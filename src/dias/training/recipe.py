@@ -58,7 +58,8 @@ class TrainingConfig:
         warmup: share of the steps that the rate rises in.
         floor: the rate at the end, as a share of `lr`.
         clip: largest norm of the gradient.
-        reduce_probability: how often redundancy is reduced for a picture in training (p_reduce).
+        reduce_probability: how often redundancy is reduced for a picture at the end of training (p_reduce).
+            It rises to that along a cosine: early slots are all alike, and would be merged.
         precision: bf16 means mixed precision.
         validate_every: steps between validations; the state to resume from is saved there too.
     """

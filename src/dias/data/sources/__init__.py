@@ -1,5 +1,6 @@
 """Data sets, each in one file. A new one adds its name to the union, and its mark to `config_for`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,10 +27,17 @@ __all__ = [
 
 
 def config_for(path: Path) -> ImageFolderConfig | ScenesConfig:
-    """Settings of what lies at a path: rendered scenes where there is a `scenes.json`, else pictures."""
+    """Settings of what lies at a path.
+
+    Rendered scenes where there is a `scenes.json`; labelled pictures where there are `images/` and `masks/`;
+    else all pictures in the folder and below.
+    """
     path = path.expanduser()
     if (path / "scenes.json").exists():
         return ScenesConfig(path=str(path))
+    images, masks = path / "images", path / "masks"
+    if images.is_dir() and masks.is_dir():
+        return ImageFolderConfig(path=str(images), masks=str(masks))
     return ImageFolderConfig(path=str(path))
 
 
@@ -40,9 +48,7 @@ def open_source(path: Path | str) -> ImageSource:
         DiasError: there is nothing at the path, or no picture in it.
     """
     path = Path(path)
-    if path == Path("photos") and not path.exists():
-        return PhotosConfig().build()
-    return config_for(path).build()
+    return PhotosConfig().build() if _means_photos(path) else config_for(path).build()
 
 
 def pictures_at(path: Path | str) -> ImageSource:
@@ -51,4 +57,12 @@ def pictures_at(path: Path | str) -> ImageSource:
     Raises:
         DiasError: there is nothing at the path, or no picture in it.
     """
-    return open_source(path)
+    path = Path(path)
+    if _means_photos(path):
+        return PhotosConfig().build()
+    found = config_for(path)
+    return replace(found, masks=None).build() if isinstance(found, ImageFolderConfig) else found.build()
+
+
+def _means_photos(path: Path) -> bool:
+    return path == Path("photos") and not path.exists()

@@ -1,0 +1,211 @@
+"""`train` from a recipe to files: what it leaves, how it goes on, how it stops."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from tiny import QUIET, journal, make_files, recipe
+
+import dias.training.module
+import dias.training.validation
+from dias.checkpoints import describe, load_model
+from dias.errors import CheckpointError, DiasError, TrainingError
+from dias.features import Views, build_cache
+from dias.training.run import Machine, train
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_files(tmp_path_factory.mktemp("tiny"))
+
+
+class Stopped(Exception):
+    """The power went out."""
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    whole = dias.training.module.image_loss
+
+    def loss(*args: object, **kwargs: object) -> object:
+        loss.calls += 1
+        if loss.calls == step + 1:
+            raise Stopped
+        return whole(*args, **kwargs)
+
+    loss.calls = 0
+    monkeypatch.setattr(dias.training.module, "image_loss", loss)
+
+
+def test_a_run_leaves_what_its_docstring_says(files: Path, tmp_path: Path) -> None:
+    best = train(recipe(files), tmp_path, machine=Machine(accelerator="cpu", progress=False))
+    assert best == tmp_path / "best.safetensors"
+    there = {file.name for file in tmp_path.iterdir()}
+    assert there == {
+        "recipe.yaml", "provenance.json", "metrics.jsonl", "pictures", "tensorboard",
+        "last.safetensors", "best.safetensors", "state.ckpt",
+    }  # fmt: skip
+    assert sorted(file.name for file in (tmp_path / "pictures").iterdir()) == [
+        "step-000010.png", "step-000020.png",
+    ]  # fmt: skip
+    assert Image.open(tmp_path / "pictures" / "step-000020.png").width > 100
+    lines = journal(tmp_path)
+    assert [line["step"] for line in lines] == [10, 10, 20, 20]
+    assert {"loss", "reconstruction", "distillation", "lr"} < lines[0].keys()
+    assert {"val_ari_foreground", "val_mbo", "val_slots_kept", "val_reconstruction"} < lines[1].keys()
+    assert describe(tmp_path)["notes"]["seed"] == 42
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_training_lowers_the_loss(files: Path, tmp_path: Path) -> None:
+    train(recipe(files, training={"steps": 120, "lr": 0.01}), tmp_path, machine=QUIET)
+    losses = [line["reconstruction"] for line in journal(tmp_path) if "loss" in line]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("stopped_at", [13, 19])
+def test_a_resumed_run_is_bit_for_bit_the_one_that_never_stopped(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, stopped_at: int
+) -> None:
+    """Epochs have 2 steps: one stop is in the middle of one, the other at its end."""
+    settings = recipe(files, training={"precision": precision})
+    train(settings, tmp_path / "whole", machine=QUIET)
+    with monkeypatch.context() as patched:
+        stop_at(patched, stopped_at)
+        with pytest.raises(Stopped):
+            train(settings, tmp_path / "stopped", machine=QUIET)
+    assert describe(tmp_path / "stopped" / "last.safetensors")["notes"]["step"] == 10
+    train(settings, tmp_path / "stopped", machine=QUIET, resume=True)
+    for name in ("last.safetensors", "best.safetensors"):
+        one, other = (load_file(tmp_path / run / name) for run in ("whole", "stopped"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    assert journal(tmp_path / "whole") == journal(tmp_path / "stopped")
+
+
+def test_resuming_in_the_middle_of_an_epoch_sees_the_pictures_that_are_left(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 pictures in batches of 3: no state falls on the end of an epoch."""
+    settings = recipe(files, training={"batch": 3, "steps": 8, "validate_every": 4})
+    train(settings, tmp_path / "whole", machine=QUIET)
+    with monkeypatch.context() as patched:
+        stop_at(patched, 6)
+        with pytest.raises(Stopped):
+            train(settings, tmp_path / "stopped", machine=QUIET)
+    train(settings, tmp_path / "stopped", machine=QUIET, resume=True)
+    one, other = (load_file(tmp_path / run / "last.safetensors") for run in ("whole", "stopped"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_cached_features_train_like_the_pictures_they_came_from(files: Path, tmp_path: Path) -> None:
+    """Same seed, same two views a picture: the same losses, but for the cache's fp16 and training's bf16."""
+    live = recipe(files, data={"views": 2}, training={"precision": "bf16"})
+    source = recipe(files).data.train.build()
+    views = Views(number=2, size=28, seed=live.training.seed)
+    build_cache(source, live.model.backbone.build(), tmp_path / "cache", views=views, batch=4, progress=False)
+    cached = recipe(files, data={"cache": str(tmp_path / "cache")}, training={"precision": "bf16"})
+    train(live, tmp_path / "live", machine=QUIET)
+    train(cached, tmp_path / "cached", machine=QUIET)
+    pairs = [
+        (a["loss"], b["loss"])
+        for a, b in zip(journal(tmp_path / "live"), journal(tmp_path / "cached"), strict=True)
+        if "loss" in a
+    ]
+    assert len(pairs) == 2
+    for a, b in pairs:
+        assert a == pytest.approx(b, rel=2**-8)
+    other = recipe(files, data={"views": 2}, training={"precision": "bf16", "seed": 43})
+    train(other, tmp_path / "other", machine=QUIET)
+    assert journal(tmp_path / "other")[0]["loss"] != pytest.approx(pairs[0][0], rel=2**-8)
+
+
+def test_a_loss_that_is_no_number_stops_and_spares_what_was_saved(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = dias.training.module.image_loss
+
+    def loss(*args: object, **kwargs: object) -> object:
+        found = whole(*args, **kwargs)
+        loss.calls += 1
+        if loss.calls == 15:
+            object.__setattr__(found, "total", found.total * float("nan"))
+        return found
+
+    loss.calls = 0
+    monkeypatch.setattr(dias.training.module, "image_loss", loss)
+    with pytest.raises(TrainingError, match=r"step 14: .* not a number.*--resume.*training\.lr"):
+        train(recipe(files), tmp_path, machine=QUIET)
+    model = load_model(tmp_path)
+    assert describe(tmp_path)["notes"]["step"] == 10
+    assert all(value.isfinite().all() for value in model.head_state().values())
+
+
+def test_best_is_what_validation_liked_most(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.3, 0.8, 0.5])
+    monkeypatch.setattr(
+        dias.training.validation, "validate", lambda *_, **__: {"mbo": next(scores), "miou": 0.1}
+    )
+    train(recipe(files, training={"steps": 6, "validate_every": 2}), tmp_path, machine=QUIET)
+    assert describe(tmp_path / "best.safetensors")["notes"]["step"] == 4
+    assert describe(tmp_path / "last.safetensors")["notes"]["step"] == 6
+
+
+def test_without_a_validation_set_some_pictures_are_held_out(files: Path, tmp_path: Path) -> None:
+    settings = recipe(
+        files, data={"validation": None, "validation_share": 0.25}, training={"steps": 2, "batch": 6}
+    )
+    train(settings, tmp_path, machine=QUIET)
+    assert any("val_mbo" in line for line in journal(tmp_path))
+
+
+def test_parts_of_a_batch_add_up_to_a_step(files: Path, tmp_path: Path) -> None:
+    train(recipe(files, training={"accumulate": 2, "steps": 10}), tmp_path, machine=QUIET)
+    assert describe(tmp_path / "last.safetensors")["notes"]["step"] == 10
+    assert [line["step"] for line in journal(tmp_path)] == [10, 10]
+
+
+def test_a_second_run_in_the_same_folder_is_refused(files: Path, tmp_path: Path) -> None:
+    small = recipe(files, training={"steps": 1})
+    train(small, tmp_path, machine=QUIET)
+    with pytest.raises(DiasError, match="holds a run already; go on with --resume"):
+        train(small, tmp_path, machine=QUIET)
+    with pytest.raises(DiasError, match="differs from the recipe now given"):
+        train(recipe(files, training={"steps": 2}), tmp_path, machine=QUIET, resume=True)
+    with pytest.raises(DiasError, match="nothing to resume"):
+        train(small, tmp_path / "nowhere", machine=QUIET, resume=True)
+
+
+def test_a_truncated_state_is_named(files: Path, tmp_path: Path) -> None:
+    small = recipe(files, training={"steps": 1})
+    train(small, tmp_path, machine=QUIET)
+    state = tmp_path / "state.ckpt"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"state\.ckpt.*cannot be read"):
+        train(small, tmp_path, machine=QUIET, resume=True)
+
+
+def test_a_cache_of_other_weights_is_refused(files: Path, tmp_path: Path) -> None:
+    other = make_files(tmp_path / "other")
+    weights = other / "vit" / "model.safetensors"
+    state = load_file(weights)
+    from safetensors.torch import save_file
+
+    save_file({k: v + 1 for k, v in state.items()}, weights, metadata={"format": "pt"})
+    source = recipe(files).data.train.build()
+    backbone = recipe(other).model.backbone.build()
+    build_cache(
+        source, backbone, tmp_path / "cache", views=Views(number=1, size=28, seed=42), batch=4, progress=False
+    )
+    with pytest.raises(DiasError, match="weights"):
+        train(recipe(files, data={"cache": str(tmp_path / "cache")}), tmp_path / "run", machine=QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_and_biases_says_how_to_get_it(files: Path, tmp_path: Path) -> None:
+    with pytest.raises(DiasError, match=r"pip install 'dias-ocl\[wandb\]'"):
+        train(recipe(files), tmp_path, machine=Machine(accelerator="cpu", logger="wandb", progress=False))
