@@ -12,10 +12,15 @@ app = typer.Typer(help="The recipes that ship with the package.", no_args_is_hel
 @app.command("list")
 def list_recipes() -> None:
     """Name every shipped recipe, and what it is."""
+    import shutil
+    import textwrap
+
     from dias.training.recipe import read_recipe, shipped
 
+    width = min(shutil.get_terminal_size().columns, 110)
     for name in shipped():
-        print(f"{name:12} {read_recipe(name).about}")
+        about = read_recipe(name).about
+        print(textwrap.fill(about, width, initial_indent=f"{name:12} ", subsequent_indent=" " * 13))
 
 
 @app.command()

@@ -23,9 +23,7 @@ from dias.models.image import ImageModel
 
 UNSEEN = -1  # label of pixels outside what the model saw
 _USUAL_SIZE = 224
-_LARGEST_MAP = (
-    1024  # pixels; soft maps of 16 x 16 tokens hold nothing finer, and twelve megapixels would be slow
-)
+_LARGEST_MAP = 512  # pixels; soft maps of 16 x 16 tokens hold nothing finer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +92,7 @@ class Segmenter:
     """Finds the objects in pictures.
 
     All pictures start from the same queries, drawn once from `seed`, so what is found in a picture does not
-    depend on its place or its neighbours. Soft maps are resized to the picture, but to 1,024 pixels on its
+    depend on its place or its neighbours. Soft maps are resized to the picture, but to 512 pixels on its
     longer side at most; larger masks are stretched from there without smoothing.
 
     Args:
@@ -248,18 +246,15 @@ def _seeing(backbone: FrozenBackbone, size: int) -> FrozenBackbone:
 def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
     kept = found.kept[number]
     indices = torch.nonzero(kept)[:, 0]
-    numbered = _slot_labels(found.final[number], kept, seen, grid=found.grid)
-    order = np.full(len(kept) + 1, UNSEEN, dtype=np.int32)  # the last row answers for -1
-    order[indices.numpy()] = np.arange(len(indices), dtype=np.int32)
-    labels = order.take(numbered, mode="wrap")  # several times as fast as indexing
+    labels = _winners(found.final[number][kept], seen, grid=found.grid)
     from_one = labels + 1
     stages = None
     if found.first is not None and found.last is not None:
-        everyone = torch.ones_like(kept)
+        slot_of = np.append(indices.numpy(), UNSEEN).astype(np.int32)  # the last answers for -1
         stages = Stages(
-            first=_slot_labels(found.first[number], everyone, seen, grid=found.grid),
-            last=_slot_labels(found.last[number], everyone, seen, grid=found.grid),
-            final=numbered,
+            first=_winners(found.first[number], seen, grid=found.grid),
+            last=_winners(found.last[number], seen, grid=found.grid),
+            final=slot_of[labels],
         )
     return Segmentation(
         name=seen.name,
@@ -273,15 +268,13 @@ def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
     )
 
 
-def _slot_labels(
-    maps: Float[Tensor, "n m"], kept: Bool[Tensor, " n"], seen: _Seen, *, grid: tuple[int, int]
-) -> Int32[np.ndarray, "h w"]:
-    """Slot number of each pixel of the original picture, -1 outside the view."""
+def _winners(maps: Float[Tensor, "n m"], seen: _Seen, *, grid: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
+    """Number of the strongest map at each pixel of the original picture, -1 outside the view."""
     x0, y0, x1, y1 = seen.view.box
     height, width = y1 - y0, x1 - x0
     scale = min(1.0, _LARGEST_MAP / max(height, width))
     small = max(1, round(height * scale)), max(1, round(width * scale))
-    labels = label_map(maps[None], grid=grid, size=small, kept=kept[None])[0].to(torch.int32).numpy()
+    labels = label_map(maps[None], grid=grid, size=small)[0].to(torch.int32).numpy()
     if small != (height, width):
         rows = np.arange(height) * small[0] // height
         columns = np.arange(width) * small[1] // width

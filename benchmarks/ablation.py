@@ -1,0 +1,97 @@
+"""The four switches of DIAS, one off at a time, over several seeds: trains, evaluates, prints the table.
+
+python benchmarks/ablation.py --cache runs/demo/cache [--recipe scenes-cpu] [--seeds 42 43 44] [--jobs 2]
+
+Runs that are there already are not made again, so it can be stopped and started.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dias.evaluation.results import METRIC_NAMES, METRICS, Metric, Results
+from harness import Row, markdown, save
+
+VARIANTS = {
+    "DIAS": [],
+    "no reduction": ["model.aggregation.reduction=false"],
+    "no re-initialization": ["model.aggregation.reinitialization=false"],
+    "no distillation": ["objective.distillation=none"],
+    "no random order": ["model.decoder.random_order=false"],
+    "none of the four": [
+        "model.aggregation.reduction=false",
+        "model.aggregation.reinitialization=false",
+        "objective.distillation=none",
+        "model.decoder.random_order=false",
+    ],
+}
+
+
+def main() -> None:
+    """Train what is missing, a process a core; then evaluate, print and save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--recipe", default="scenes-cpu")
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument(
+        "--data", type=Path, nargs="+", default=[Path("data/scenes/test"), Path("data/scenes/ood")]
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    jobs = [(name, seed) for seed in given.seeds for name in VARIANTS]
+    with ThreadPoolExecutor(given.jobs) as pool:
+        list(pool.map(lambda job: _train(*job, given=given), jobs))
+    for data in given.data:
+        rows = [_evaluate(name, data, given=given) for name in VARIANTS]
+        print(f"\n{data}\n{markdown(rows)}")
+        about = f"{given.recipe}, seeds {given.seeds}, {data}: percent, mean ± sample std over seeds"
+        print(save(f"ablation-{given.recipe}-{data.name}", rows, about=about))
+
+
+def _run(name: str, seed: int, *, given: argparse.Namespace) -> Path:
+    return Path(given.out / f"{name.replace(' ', '-')}-{seed}")
+
+
+def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
+    run = _run(name, seed, given=given)
+    if (run / "done").exists():
+        return
+    changes = [word for change in VARIANTS[name] for word in ("--set", change)]
+    resume = ["--resume"] if (run / "state.ckpt").exists() else []
+    words = ["train", given.recipe, "--cache", given.cache, "--out", run, "--seed", seed, "--logger", "none"]
+    _dias([*words, *changes, *resume], threads=max((os.cpu_count() or 1) // given.jobs, 1))
+    (run / "done").touch()
+    print(f"trained {run}", flush=True)
+
+
+def _evaluate(name: str, data: Path, *, given: argparse.Namespace) -> Row:
+    runs = [_run(name, seed, given=given) for seed in given.seeds]
+    file = given.out / f"{name.replace(' ', '-')}-{data.name}.json"
+    _dias(["eval", *runs, data, "--out", file], threads=os.cpu_count() or 1)
+    found = [one.best_map.mean for one in Results.load(file).evaluations]
+    kept = [float(one.slots_kept.mean()) for one in Results.load(file).evaluations]
+    scores = {METRIC_NAMES[metric]: _spread(metric, found) for metric in METRICS}
+    return {"variant": name, **scores, "slots kept": f"{statistics.mean(kept):.1f}"}
+
+
+def _spread(metric: Metric, found: list[object]) -> str:
+    values = [100 * getattr(one, metric) for one in found]
+    deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
+    return f"{statistics.mean(values):.1f} ± {deviation:.1f}"
+
+
+def _dias(words: list[object], *, threads: int) -> None:
+    command = [sys.executable, "-m", "dias.cli.main", *(str(word) for word in words)]
+    quiet = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"`dias {' '.join(command[3:])}` failed:\n{done.stderr[-2000:]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The README is true: every `dias` command and Python block in it is run, in its order, in one folder.
+
+Training is shortened to two steps. `make demo` and `make test` are run as they are before a release.
+"""
+
+import ctypes.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dias.checkpoints import save_model
+from dias.data.sources import PhotosConfig
+from dias.training.recipe import read_recipe
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHORT = ["--set", "training.steps=2", "--set", "training.batch=4", "--set", "data.workers=0"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Words of every line of every shell block."""
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a reader of the README would have: the repository's data, pictures, and a run of the demo."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "data").symlink_to(ROOT / "data")
+    (folder / "pictures").mkdir()
+    photos = PhotosConfig().build()
+    for index in range(len(photos)):
+        name = "cat.jpg" if photos.name(index).startswith("chelsea") else f"{index}.jpg"
+        Image.fromarray(photos[index].image).resize((240, 200)).save(folder / "pictures" / name)
+    config = read_recipe("scenes-cpu").model
+    save_model(folder / "runs/demo/run/best.safetensors", config.build(backbone=config.backbone.build()))
+    return folder
+
+
+def run(command: list[str], home: Path) -> None:
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.slow
+def test_every_command_works(home: Path) -> None:
+    ours = [words[1:] for words in commands() if words[0] == "dias"]
+    assert len(ours) >= 12
+    for words in ours:
+        if words[0] == "synth" and not ctypes.util.find_library("EGL"):
+            continue
+        more = SHORT if words[0] == "train" else []
+        run([sys.executable, "-m", "dias.cli.main", *words, *more], home)
+    for made in (
+        "segments/coco.json",
+        "features",
+        "runs/mine/best.safetensors",
+        "result.json",
+        "report.html",
+    ):
+        assert (home / made).exists()
+
+
+def test_every_python_block_works(home: Path) -> None:
+    assert len(blocks("python")) == 2
+    for block in blocks("python"):
+        run([sys.executable, "-c", block], home)
+
+
+def test_other_commands_are_those_of_the_makefile() -> None:
+    others = [words for words in commands() if words[0] != "dias"]
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    for words in others:
+        assert words[0] in ("make", "pip")
+        assert words[0] != "make" or words[1] in targets
+
+
+def test_files_that_it_names_exist() -> None:
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", README):
+        assert (ROOT / link).exists(), link

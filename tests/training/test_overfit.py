@@ -1,0 +1,46 @@
+"""Real DINOv2, eight rendered scenes: a model that cannot learn these by heart can learn nothing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny import QUIET, journal
+
+from dias.config import from_dict, read_yaml
+from dias.data.sources import ScenesConfig
+from dias.features import Views, build_cache
+from dias.training.recipe import Recipe, recipe_file
+from dias.training.run import train
+
+SCENES = Path(__file__).parents[2] / "data" / "scenes" / "train"
+COUNT = 8
+
+
+def first_scenes(folder: Path) -> Path:
+    """A set of the first eight shipped scenes."""
+    for part, kind in (("images", "webp"), ("masks", "png")):
+        (folder / part).mkdir(parents=True)
+        for index in range(COUNT):
+            shutil.copy(SCENES / part / f"{index:06d}.{kind}", folder / part)
+    about = json.loads((SCENES / "scenes.json").read_text())
+    about["settings"]["count"] = COUNT
+    (folder / "scenes.json").write_text(json.dumps(about))
+    lines = (SCENES / "objects.jsonl").read_text().splitlines()[:COUNT]
+    (folder / "objects.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_eight_scenes_are_learned_by_heart(tmp_path: Path) -> None:
+    scenes = {"kind": "scenes", "path": str(first_scenes(tmp_path / "scenes"))}
+    values = read_yaml(recipe_file("scenes-cpu"))
+    values["data"] |= {"train": scenes, "validation": scenes, "cache": str(tmp_path / "cache")}
+    values["training"] |= {"steps": 400, "batch": COUNT, "validate_every": 400, "reduce_probability": 0.0}
+    recipe = from_dict(Recipe, values)
+    source = ScenesConfig(path=scenes["path"]).build()
+    # the centre alone: what is looked at when it is scored
+    views = Views(number=0, size=224, seed=0)
+    build_cache(source, recipe.model.backbone.build(), tmp_path / "cache", views=views, progress=False)
+    train(recipe, tmp_path / "run", machine=QUIET)
+    assert journal(tmp_path / "run")[-1]["val_ari_foreground"] > 0.9
