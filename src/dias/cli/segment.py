@@ -39,14 +39,12 @@ def segment(
     """
     import sys
 
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from dias.data.sources import pictures_at
     from dias.errors import SettingError
     from dias.inference.saving import save_segmentations
     from dias.inference.segment import Segmenter
     from dias.inference.shortcuts import load
+    from dias.progress import ProgressLine
 
     if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
         raise SettingError(
@@ -57,12 +55,12 @@ def segment(
     if threshold is not None:
         model = model.with_threshold(threshold)
     segmenter = Segmenter(model, map=map, size=size, batch=batch, fit=fit)
-    columns = (TextColumn("segmenting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=len(source))
-        saved = save_segmentations(
-            segmenter, source, out, compare=compare, on_picture=lambda name: progress.advance(task)
-        )
+    with ProgressLine("segment", total=len(source)) as line:
+
+        def on_picture(name: str) -> None:
+            line.step(note=f"{line.speed:.1f} images/s")
+
+        saved = save_segmentations(segmenter, source, out, compare=compare, on_picture=on_picture)
     print(f"{out}: {saved.pictures} pictures segmented, {len(saved.skipped)} skipped")
     for one in saved.skipped:
         print(f"skipped {one.name}: {one.reason}", file=sys.stderr)

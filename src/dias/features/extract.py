@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float16, UInt8
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dias.backbones.frozen import FrozenBackbone
 from dias.data.samples import ImageSample, ImageSource
@@ -19,6 +17,7 @@ from dias.errors import CacheError, DiasError, SampleError
 from dias.features.key import CacheKey
 from dias.features.store import FeatureCache, Layout
 from dias.features.writing import CacheWriter, list_unreadable, prepare
+from dias.progress import ProgressLine
 
 _HALF_MAX = 65504.0
 _READERS = 2
@@ -69,14 +68,14 @@ def build_cache(
     layout = _layout(source, backbone, views)
     try:
         prepare(folder, layout)
-        with CacheWriter(folder, layout) as writer, _bar(progress) as bar:
+        with CacheWriter(folder, layout) as writer:
             to_do = writer.to_do(again=not skip_bad)
-            count = layout.key.count
-            task = bar.add_task("cache", total=count, completed=count - len(to_do), speed="")
-            for found in _batches(source, to_do, views, batch=batch, skip_bad=skip_bad):
-                _write(writer, found, backbone, layout, batch=batch)
-                bar.advance(task, len(found))
-                bar.update(task, speed=f"{bar.tasks[0].speed or 0:.1f} images/s")
+            done = layout.key.count - len(to_do)
+            with ProgressLine("cache", total=layout.key.count, done=done, shown=progress) as line:
+                for found in _batches(source, to_do, views, batch=batch, skip_bad=skip_bad):
+                    _write(writer, found, backbone, layout, batch=batch)
+                    done += len(found)
+                    line.to(done, note=f"{line.speed:.1f} images/s")
     except OSError as error:
         raise CacheError(
             folder,
@@ -187,17 +186,4 @@ def _layout(source: ImageSource, backbone: FrozenBackbone, views: Views) -> Layo
         grid=backbone.grid(views.size, views.size),
         channels=backbone.channels,
         names=tuple(source.name(index) for index in range(len(source))),
-    )
-
-
-def _bar(shown: bool) -> Progress:
-    return Progress(
-        TextColumn("cache"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        disable=not shown,
-        refresh_per_second=2,
     )

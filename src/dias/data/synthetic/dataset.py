@@ -12,14 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dias.data.synthetic.render import Rendering, render
 from dias.data.synthetic.scene import SHAPES, Scene, Variant, draw_scene
 from dias.errors import DiasError
 from dias.files import write_atomic, write_json, write_text
 from dias.masks import boxes_from_labels
+from dias.progress import ProgressLine
 from dias.provenance import record
 
 FORMAT = "dias-scenes-1"
@@ -57,11 +56,10 @@ def write_scenes(folder: Path, settings: SceneSettings, *, workers: int, progres
         (folder / part).mkdir(parents=True, exist_ok=True)
     write_json(folder / "parts" / "settings.json", asdict(settings))
     todo = [i for i in range(settings.count) if not _part(folder, i).exists()]
-    with _bar(progress) as bar:
-        task = bar.add_task("render", total=settings.count, completed=settings.count - len(todo), speed="")
+    done = settings.count - len(todo)
+    with ProgressLine("render", total=settings.count, done=done, shown=progress) as line:
         for _ in _render_all(folder, settings, todo, workers):
-            bar.advance(task)
-            bar.update(task, speed=f"{bar.tasks[task].speed or 0:.1f} img/s")
+            line.step(note=f"{line.speed:.1f} images/s")
     _finish(folder, settings)
 
 
@@ -191,16 +189,3 @@ def _part(folder: Path, index: int) -> Path:
 def default_workers() -> int:
     """One process a core."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _bar(shown: bool) -> Progress:
-    return Progress(
-        TextColumn("render"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-        disable=not shown,
-        refresh_per_second=2,
-    )
