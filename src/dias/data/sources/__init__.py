@@ -29,11 +29,12 @@ __all__ = [
 def config_for(path: Path) -> ImageFolderConfig | ScenesConfig:
     """Settings of what lies at a path.
 
-    Rendered scenes where there is a `scenes.json`; labelled pictures where there are `images/` and `masks/`;
+    Rendered scenes where there is a `scenes.json`, or will be; labelled pictures where there are `images/` and `masks/`;
     else all pictures in the folder and below.
     """
     path = path.expanduser()
-    if (path / "scenes.json").exists():
+    unfinished = path / "parts" / "settings.json"
+    if (path / "scenes.json").exists() or unfinished.exists():
         return ScenesConfig(path=str(path))
     images, masks = path / "images", path / "masks"
     if images.is_dir() and masks.is_dir():

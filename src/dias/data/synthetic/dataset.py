@@ -52,6 +52,8 @@ def write_scenes(folder: Path, settings: SceneSettings, *, workers: int, progres
         DiasError: the folder holds another set; or no OpenGL library can be used.
     """
     _check(folder, settings)
+    if (folder / "scenes.json").exists():
+        return  # whole already
     for part in ("images", "masks", "parts", *(["depth"] if settings.depth else [])):
         (folder / part).mkdir(parents=True, exist_ok=True)
     write_json(folder / "parts" / "settings.json", asdict(settings))
