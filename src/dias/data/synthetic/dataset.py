@@ -180,8 +180,6 @@ def _check(folder: Path, settings: SceneSettings) -> None:
             raise DiasError(
                 f"{folder}: holds scenes made with another {', '.join(odd)}; choose another folder"
             )
-        if file.name == "scenes.json":
-            raise DiasError(f"{folder}: holds these scenes already, nothing to do")
 
 
 def _part(folder: Path, index: int) -> Path:
