@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from dias.backbones import BackboneConfig
 from dias.checkpoints import describe, find, load_model, save_model
 from dias.errors import CheckpointError
 from dias.models import ImageModel, ImageModelConfig
@@ -59,6 +61,20 @@ def test_half_precision_halves_the_file(tmp_path: Path) -> None:
     model = load_model(tmp_path / "half.safetensors", with_backbone=False)
     for name, value in model.head_state().items():
         torch.testing.assert_close(value, build().head_state()[name], rtol=1e-3, atol=1e-3)
+
+
+def test_a_backbone_that_moved_along_is_found(tmp_path: Path) -> None:
+    vit = transformers.Dinov2Model(
+        transformers.Dinov2Config(
+            hidden_size=12, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=7
+        )
+    )
+    old, new = tmp_path / "old", tmp_path / "new"
+    vit.save_pretrained(old / "vit")
+    config = replace(SMALL, backbone=BackboneConfig(path=str(old / "vit"), input_size=28))
+    save_model(old / "m.safetensors", config.build(backbone=config.backbone.build()))
+    old.rename(new)
+    assert load_model(new / "m.safetensors").backbone is not None
 
 
 def test_a_folder_means_its_best(tmp_path: Path) -> None:

@@ -95,8 +95,8 @@ def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = 
     """
     header, file = describe(path), find(path)
     config = from_dict(ImageModelConfig, header["model"], where=f"{file}: model settings")
-    if weights is not None:
-        config = replace(config, backbone=replace(config.backbone, path=weights))
+    local = weights or _moved(config.backbone.path, file)
+    config = replace(config, backbone=replace(config.backbone, path=local))
     backbone = config.backbone.build() if with_backbone else None
     model = config.build(backbone=backbone)
     _fill(model, file)
@@ -125,6 +125,14 @@ def find(path: Path) -> Path:
             return path / name
     problem = f"holds neither {' nor '.join(_NAMES)}" if path.is_dir() else "does not exist"
     raise CheckpointError(path, problem, do="give a .safetensors file or a folder that `dias train` wrote")
+
+
+def _moved(path: str | None, file: Path) -> str | None:
+    """A backbone's local path; beside the checkpoint, if it was moved along with it."""
+    if path is None or Path(path).expanduser().exists():
+        return path
+    beside = file.parent / Path(path).name
+    return str(beside) if beside.exists() else path
 
 
 def to_dict_of(weights: object) -> dict[str, Any]:

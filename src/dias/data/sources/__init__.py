@@ -29,8 +29,8 @@ __all__ = [
 def config_for(path: Path) -> ImageFolderConfig | ScenesConfig:
     """Settings of what lies at a path.
 
-    Rendered scenes where there is a `scenes.json`, or will be; labelled pictures where there are `images/` and `masks/`;
-    else all pictures in the folder and below.
+    Rendered scenes where there is a `scenes.json`, or will be; labelled pictures where there are `images/`
+    and `masks/`; else all pictures in the folder and below.
     """
     path = path.expanduser()
     unfinished = path / "parts" / "settings.json"
