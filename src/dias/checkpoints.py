@@ -99,7 +99,7 @@ def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = 
     config = replace(config, backbone=replace(config.backbone, path=local))
     backbone = config.backbone.build() if with_backbone else None
     model = config.build(backbone=backbone)
-    _fill(model, file)
+    fill(model, file)
     trained_on = header["backbone"]
     if backbone is not None and trained_on and trained_on["sha256"] != backbone.weights.sha256:
         raise CheckpointError(
@@ -140,7 +140,12 @@ def to_dict_of(weights: object) -> dict[str, Any]:
     return {name: getattr(weights, name) for name in ("name", "source", "sha256")}
 
 
-def _fill(model: ImageModel, file: Path) -> None:
+def fill(model: ImageModel, file: Path) -> None:
+    """Copy a checkpoint's weights into a model of the same architecture.
+
+    Raises:
+        CheckpointError: the file is damaged, or its weights are not the model's.
+    """
     own = model.head_state()
     try:
         with safe_open(file, framework="pt") as opened:

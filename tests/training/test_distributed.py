@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from tiny import QUIET, journal, make_files, recipe, settings
+from tiny_run import QUIET, journal, make_files, recipe, settings
 
 from dias.training.run import train
 

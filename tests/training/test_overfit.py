@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny import QUIET, journal
+from tiny_run import QUIET, journal
 
 from dias.config import from_dict, read_yaml
 from dias.data.sources import ScenesConfig

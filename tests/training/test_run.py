@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from tiny import QUIET, journal, make_files, recipe
+from tiny_run import QUIET, journal, make_files, recipe
 
 import dias.training.module
 import dias.training.validation
@@ -209,3 +209,19 @@ def test_a_cache_of_other_weights_is_refused(files: Path, tmp_path: Path) -> Non
 def test_weights_and_biases_says_how_to_get_it(files: Path, tmp_path: Path) -> None:
     with pytest.raises(DiasError, match=r"pip install 'dias-ocl\[wandb\]'"):
         train(recipe(files), tmp_path, machine=Machine(accelerator="cpu", logger="wandb", progress=False))
+
+
+def test_training_can_start_from_a_checkpoint(files: Path, tmp_path: Path) -> None:
+    train(recipe(files), tmp_path / "first", machine=QUIET)
+    on = {"start": str(tmp_path / "first"), "steps": 1, "lr": 1e-12}
+    train(recipe(files, training=on), tmp_path / "second", machine=QUIET)
+    one = load_file(tmp_path / "first" / "best.safetensors")
+    other = load_file(tmp_path / "second" / "last.safetensors")
+    for name in one:
+        torch.testing.assert_close(one[name], other[name])
+    with pytest.raises(CheckpointError, match="another architecture"):
+        train(
+            recipe(files, training=on, model={"queries": {"kind": "separate", "slots": 5}}),
+            tmp_path / "third",
+            machine=QUIET,
+        )

@@ -27,7 +27,7 @@ def write_report(
         FileError: the run has no metrics.jsonl, a picture cannot be read, or `out` cannot be written.
         DiasError: the evaluations in `results` are not of the same images.
     """
-    name = run.resolve().name
+    name = "/".join(run.resolve().parts[-2:])
     parts: list[tuple[str, str, str]] = []
     if results is not None:
         parts.append(("results", "Results", scores(results)))
@@ -40,7 +40,7 @@ def write_report(
     parts.append(("origin", "How this was made", origin(run, results=results)))
     there = [(place, title) for place, title, text in parts if text]
     head = (
-        f"<h1>DIAS run {escape(name)}</h1>"
+        f"<h1>DIAS: {escape(name)}</h1>"
         "<p>Objects found in images without labels: what was learned, how well it separates objects, "
         "and what it looks like.</p>"
     )
@@ -48,4 +48,4 @@ def write_report(
     if results is not None:
         body.append(headline(results))
     body += [text for _, _, text in parts if text]
-    write_text(out, page(title=f"DIAS run {name}", body="\n".join(body)))
+    write_text(out, page(title=f"DIAS: {name}", body="\n".join(body)))

@@ -52,6 +52,7 @@ class TrainingConfig:
 
     Attributes:
         steps: optimizer steps.
+        start: checkpoint of the same architecture, or run folder, whose weights training starts from.
         batch: pictures a step, over all processes and accumulated parts together.
         accumulate: parts that a process's share of the batch is computed in.
         lr: peak learning rate of Adam.
@@ -65,6 +66,7 @@ class TrainingConfig:
     """
 
     steps: PositiveInt = 50_000
+    start: str | None = None
     batch: PositiveInt = 32
     accumulate: PositiveInt = 1
     lr: PositiveFloat = 2e-4

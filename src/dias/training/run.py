@@ -11,9 +11,11 @@ import lightning as L
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from dias.backbones.frozen import FrozenBackbone
+from dias.checkpoints import fill, find
 from dias.data.samples import ImageSource
 from dias.errors import DiasError
 from dias.files import write_json
+from dias.models.image import ImageModel
 from dias.provenance import record
 from dias.training.data import TrainingData
 from dias.training.journal import Journal
@@ -62,8 +64,8 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
     backbone = recipe.model.backbone.build()
     model = recipe.model.build(backbone=backbone)
     data = TrainingData(recipe, backbone)
-    if recipe.model.pca and not resume:
-        data.fit_pca(model)
+    if not resume:
+        _first_weights(recipe, model, data)
     trainer = _trainer(recipe, folder, machine, data.validation)
     _start_folder(recipe, folder, backbone, data.source, resume=resume)
     module = ImageTraining(recipe, model)
@@ -76,6 +78,13 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
     for file in data.skipped():
         print(f"skipped {file.name}: {file.reason}", file=sys.stderr)
     return folder / "best.safetensors"
+
+
+def _first_weights(recipe: Recipe, model: ImageModel, data: TrainingData) -> None:
+    if recipe.training.start is not None:
+        fill(model, find(Path(recipe.training.start).expanduser()))
+    elif recipe.model.pca:
+        data.fit_pca(model)
 
 
 def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSource) -> L.Trainer:
