@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from tiny_run import QUIET, journal, make_files, recipe, settings
 
 from dias.training.run import train
+from tiny_run import QUIET, journal, make_files, recipe, settings
 
 
 @pytest.mark.slow

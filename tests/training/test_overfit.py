@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_run import QUIET, journal
 
 from dias.config import from_dict, read_yaml
 from dias.data.sources import ScenesConfig
 from dias.features import Views, build_cache
 from dias.training.recipe import Recipe, recipe_file
 from dias.training.run import train
+from tiny_run import QUIET, journal
 
 SCENES = Path(__file__).parents[2] / "data" / "scenes" / "train"
 COUNT = 8

@@ -6,7 +6,6 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_run import QUIET, journal, make_files, recipe
 
 import dias.training.module
 import dias.training.validation
@@ -14,6 +13,7 @@ from dias.checkpoints import describe, load_model
 from dias.errors import CheckpointError, DiasError, TrainingError
 from dias.features import Views, build_cache
 from dias.training.run import Machine, train
+from tiny_run import QUIET, journal, make_files, recipe
 
 
 @pytest.fixture(scope="module")

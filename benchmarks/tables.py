@@ -1,0 +1,41 @@
+"""Writes the tables of README.md, and of the project's README, from results/*.json: nothing is typed by hand.
+
+python benchmarks/tables.py
+"""
+
+import json
+import re
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from harness import RESULTS, Row, markdown
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Fill every `<!-- table: NAME -->` ... `<!-- end -->` with results/NAME.json."""
+    for page in (HERE / "README.md", HERE.parent / "README.md"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", _filled, text, flags=re.DOTALL))
+
+
+def _filled(found: re.Match[str]) -> str:
+    stored = json.loads((RESULTS / f"{found[2]}.json").read_text())
+    origin = stored["provenance"]
+    blocks = [markdown(rows) for rows in _tables(stored["rows"])]
+    machine = f"{origin['hardware']['processor']}, {origin['hardware']['cores']} cores"
+    machine = origin["hardware"].get("gpu", machine)
+    source = f"`python benchmarks/{origin['command']}`, {machine}, revision {origin['revision'][:8]}"
+    return f"{found[1]}{stored['about']}:\n\n" + "\n\n".join(blocks) + f"\n\n{source}\n{found[3]}"
+
+
+def _tables(rows: list[Row]) -> list[list[Row]]:
+    """Neighbouring rows of the same columns make a table."""
+    columns: Any = lambda row: tuple(row)  # noqa: E731
+    return [list(same) for _, same in groupby(rows, key=columns)]
+
+
+if __name__ == "__main__":
+    main()
