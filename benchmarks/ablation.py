@@ -1,6 +1,7 @@
 """The four switches of DIAS, one off at a time, over several seeds: trains, evaluates, prints the table.
 
 python benchmarks/ablation.py --cache runs/demo/cache [--recipe scenes-cpu] [--seeds 42 43 44] [--jobs 2]
+    [--set training.steps=1500]
 
 Runs that are there already are not made again, so it can be stopped and started.
 """
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--set", nargs="*", default=[], help="for all, such as training.steps=1500")
     given = parser.parse_args()
     jobs = [(name, seed) for seed in given.seeds for name in VARIANTS]
     with ThreadPoolExecutor(given.jobs) as pool:
@@ -49,7 +51,7 @@ def main() -> None:
     for data in given.data:
         rows = [_evaluate(name, data, given=given) for name in VARIANTS]
         print(f"\n{data}\n{markdown(rows)}")
-        about = f"{given.recipe}, seeds {given.seeds}, {data}: percent, mean ± sample std over seeds"
+        about = f"{' '.join([given.recipe, *given.set])}, seeds {given.seeds}, {data}: percent, mean ± sample std over seeds"
         print(save(f"ablation-{given.recipe}-{data.name}", rows, about=about))
 
 
@@ -61,7 +63,7 @@ def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
     run = _run(name, seed, given=given)
     if (run / "done").exists():
         return
-    changes = [word for change in VARIANTS[name] for word in ("--set", change)]
+    changes = [word for change in [*given.set, *VARIANTS[name]] for word in ("--set", change)]
     resume = ["--resume"] if (run / "state.ckpt").exists() else []
     words = ["train", given.recipe, "--cache", given.cache, "--out", run, "--seed", seed, "--logger", "none"]
     _dias([*words, *changes, *resume], threads=max((os.cpu_count() or 1) // given.jobs, 1))

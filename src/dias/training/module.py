@@ -9,7 +9,7 @@ from torch import Tensor
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
 from dias.models.image import ImageModel
-from dias.objectives import Loss, cosine_ramp, image_loss
+from dias.objectives import Loss, image_loss
 from dias.training.recipe import Recipe
 from dias.training.schedule import learning_rate_share
 
@@ -47,7 +47,7 @@ class ImageTraining(L.LightningModule):
             assert self.model.backbone is not None
             features = self.model.backbone(batch.images).features
         progress = self.global_step / training.steps
-        probability = training.reduce_probability * cosine_ramp(progress)
+        probability = training.reduce_probability if progress >= training.reduce_from else 0.0
         chosen = torch.rand(len(features), device=features.device) < probability
         output = self.model.from_features(features.float(), reduce=chosen if probability > 0 else False)
         return image_loss(output, config=self.recipe.objective, progress=progress)

@@ -59,8 +59,8 @@ class TrainingConfig:
         warmup: share of the steps that the rate rises in.
         floor: the rate at the end, as a share of `lr`.
         clip: largest norm of the gradient.
-        reduce_probability: how often redundancy is reduced for a picture at the end of training (p_reduce).
-            It rises to that along a cosine: early slots are all alike, and would be merged.
+        reduce_probability: how often redundancy is reduced for a picture in training (p_reduce).
+        reduce_from: share of training that passes before: early slots are all alike, and would be merged.
         precision: bf16 means mixed precision.
         validate_every: steps between validations; the state to resume from is saved there too.
     """
@@ -74,6 +74,7 @@ class TrainingConfig:
     floor: Share = 1e-3
     clip: PositiveFloat = 1.0
     reduce_probability: Share = 0.5
+    reduce_from: Share = 0.5
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: NonNegativeInt = 42
     validate_every: PositiveInt = 1_000
