@@ -51,7 +51,8 @@ def main() -> None:
     for data in given.data:
         rows = [_evaluate(name, data, given=given) for name in VARIANTS]
         print(f"\n{data}\n{markdown(rows)}")
-        about = f"{' '.join([given.recipe, *given.set])}, seeds {given.seeds}, {data}: percent, mean ± sample std over seeds"
+        length = " ".join([given.recipe, *given.set])
+        about = f"{length}, seeds {given.seeds}, {data}: percent, mean ± sample std over seeds"
         print(save(f"ablation-{given.recipe}-{data.name}", rows, about=about))
 
 

@@ -35,6 +35,11 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        what = error.strerror or type(error).__name__
+        print(f"dias: {where}{what}; check the path, its permissions and free space", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

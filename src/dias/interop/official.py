@@ -6,6 +6,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from dias.backbones.frozen import BackboneConfig
@@ -109,6 +110,7 @@ def _read(file: Path) -> dict[str, Tensor]:
         BadZipFile,
         ValueError,
         KeyError,
+        SafetensorError,  # torch.load reads .safetensors too
     ) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
