@@ -1,0 +1,192 @@
+"""Bad input through the command line: one line that names file or key and says what to do; exit code 2."""
+
+import errno
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from conftest import Said
+
+Dias = Callable[..., Said]
+COLOURED = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
+
+
+def odd_pictures(folder: Path) -> dict[str, tuple[int, int]]:
+    """Pictures that are unusual but whole, and their sizes (height, width) as a viewer shows them."""
+    folder.mkdir()
+    image = Image.fromarray(COLOURED)
+    image.convert("L").save(folder / "grey.png")
+    image.convert("CMYK").save(folder / "cmyk.jpg")
+    image.convert("P").save(folder / "palette.png")
+    image.convert("RGBA").save(folder / "alpha.png")
+    image.convert("1").save(folder / "bits.png")
+    Image.fromarray(COLOURED[..., 0].astype(np.uint16) * 257).save(folder / "sixteen.png")
+    Image.new("RGB", (20_000, 30)).save(folder / "long.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter turn
+    image.save(folder / "turned.jpg", exif=turned)
+    usual = ("grey.png", "cmyk.jpg", "palette.png", "alpha.png", "bits.png", "sixteen.png")
+    special = {"long.png": (30, 20_000), "turned.jpg": (50, 30)}
+    return dict.fromkeys(usual, (30, 50)) | special
+
+
+def test_unusual_pictures_are_segmented_at_their_own_size(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    sizes = odd_pictures(tmp_path / "pictures")
+    said = dias("segment", tiny / "run", tmp_path / "pictures", "--out", tmp_path / "out", "--compare")
+    assert said.code == 0, said.err
+    assert f"{len(sizes)} pictures segmented, 0 skipped" in said.out
+    for name, (height, width) in sizes.items():
+        with Image.open(tmp_path / "out" / f"{Path(name).stem}.mask.png") as mask:
+            assert mask.size == (width, height), name
+
+
+def test_damaged_pictures_are_skipped_counted_and_listed(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    odd_pictures(folder)
+    whole = (folder / "cmyk.jpg").read_bytes()
+    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.png").write_text("I am no picture")
+    (folder / "nothing.png").touch()
+    Image.new("RGB", (1, 1)).save(folder / "pixel.png")
+    Image.new("1", (20_001, 100)).save(folder / "huge.png")
+    said = dias("segment", tiny / "run", folder, "--out", tmp_path / "out")
+    assert said.code == 0
+    assert "8 pictures segmented, 5 skipped" in said.out
+    for name in ("truncated.jpg", "text.png", "nothing.png", "pixel.png", "huge.png"):
+        assert f"skipped {name}: " in said.err
+    assert "1 x 1 pixels" in said.err
+    assert "at most 20,000 pixels a side" in said.err
+
+
+@pytest.mark.parametrize("verb", ["cache", "eval", "train", "segment"])
+def test_a_folder_without_pictures_is_named(dias: Dias, tiny: Path, tmp_path: Path, verb: str) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    words = {
+        "cache": ("cache", empty, tmp_path / "out", "--weights", tiny / "vit"),
+        "eval": ("eval", tiny / "run", empty, "--out", tmp_path / "out"),
+        "train": ("train", tiny / "recipe.yaml", "--data", empty, "--out", tmp_path / "out"),
+        "segment": ("segment", tiny / "run", empty, "--out", tmp_path / "out"),
+    }[verb]
+    assert f"{empty}: holds no picture" in dias(*words).line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["cache", "train"])
+def test_a_damaged_training_picture_stops_unless_it_may_be_skipped(
+    dias: Dias, tiny: Path, tmp_path: Path, verb: str
+) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.copytree(tiny / "pictures" / "images", pictures)
+    (pictures / "3.png").write_bytes((pictures / "3.png").read_bytes()[:60])
+    short = ("--set", "training.steps=4", "--set", "data.validation=null", "--accelerator", "cpu")
+    train = ("train", tiny / "recipe.yaml", "--data", pictures, *short, "--logger", "none", "--out")
+    cache = ("cache", pictures, tmp_path / "out", "--weights", tiny / "vit", "--size", 28, "--input-size", 28)
+    words, skip = {
+        "train": ((*train, tmp_path / "out"), ("--set", "data.bad_images=skip")),
+        "cache": (cache, ("--skip-bad",)),
+    }[verb]
+    assert "3.png" in dias(*words).line
+    said = dias(*words, *skip)
+    assert said.code == 0, said.err
+    assert "3.png" in said.err + said.out
+
+
+def test_checkpoints_that_do_not_fit_are_refused(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    whole = (tiny / "run" / "best.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "code.safetensors").write_bytes(b"cos\nsystem\n(S'touch executed'\ntR.")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    for name, said in {"cut": "truncated", "code": "no readable", "other": "import-official"}.items():
+        line = dias(
+            "segment", tmp_path / f"{name}.safetensors", tiny / "pictures", "--out", tmp_path / "o"
+        ).line
+        assert f"{name}.safetensors" in line
+        assert said in line
+    assert not Path("executed").exists()
+    assert not (tmp_path / "o").exists()
+
+
+def test_misspelt_settings_are_named(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text((tiny / "recipe.yaml").read_text().replace("threshold:", "treshold:"))
+    line = dias("train", file, "--out", tmp_path / "out").line
+    assert f"{file}: model.aggregation.treshold: unknown key; did you mean threshold?" in line
+    line = dias("train", tiny / "recipe.yaml", "--set", "data.siez=3", "--out", tmp_path / "out").line
+    assert "data.siez: unknown key; did you mean size?" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cache_of_other_weights_is_refused(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    other, cache = tmp_path / "vit", tmp_path / "cache"
+    shutil.copytree(tiny / "vit", other)
+    state = load_file(other / "model.safetensors")
+    save_file(
+        {name: value + 1 for name, value in state.items()}, other / "model.safetensors", {"format": "pt"}
+    )
+    words = ("cache", tiny / "pictures", cache, "--size", 28, "--input-size", 28, "--precision", "fp32")
+    assert dias(*words, "--weights", other).code == 0
+    line = dias("train", tiny / "recipe.yaml", "--cache", cache, "--out", tmp_path / "run").line
+    assert "weights" in line
+    assert "`dias cache`" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_loses_nothing(
+    dias: Dias, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    short = ("--set", "training.steps=8", "--set", "training.validate_every=4", "--accelerator", "cpu")
+    words = ("train", tiny / "recipe.yaml", *short, "--logger", "none", "--out", run)
+    writes = 0
+
+    def save(*given: object, **more: object) -> None:
+        nonlocal writes
+        writes += 1
+        if writes > 1:  # the second state does not fit
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real_save(*given, **more)
+
+    real_save = torch.save
+    with monkeypatch.context() as full:
+        full.setattr(torch, "save", save)
+        line = dias(*words).line
+    assert "state.ckpt: could not be written (No space left on device); free space" in line
+    said = dias(*words, "--resume")
+    assert said.code == 0, said.err
+    assert not list(run.glob(".*part"))
+
+
+def test_a_loss_that_is_no_number_says_what_to_do(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    words = (
+        "train",
+        tiny / "recipe.yaml",
+        "--accelerator",
+        "cpu",
+        "--logger",
+        "none",
+        "--out",
+        tmp_path / "run",
+    )
+    line = dias(*words, "--set", "training.lr=1e30").line
+    assert "not a number" in line
+    assert "training.lr" in line
+
+
+def test_places_that_cannot_be_written_are_named(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for words in (
+        ("segment", tiny / "run", tiny / "pictures", "--out", file),
+        ("train", tiny / "recipe.yaml", "--accelerator", "cpu", "--out", file),
+        ("synth", "images", file / "x", "--count", 1),
+        ("eval", tiny / "run", tiny / "pictures", "--size", 28, "--out", file / "x.json"),
+    ):
+        assert str(file) in dias(*words).line
+    assert file.read_text() == "mine"
