@@ -61,7 +61,7 @@ def test_damaged_pictures_are_skipped_counted_and_listed(dias: Dias, tiny: Path,
     for name in ("truncated.jpg", "text.png", "nothing.png", "pixel.png", "huge.png"):
         assert f"skipped {name}: " in said.err
     assert "1 x 1 pixels" in said.err
-    assert "at most 20,000 pixels a side" in said.err
+    assert "20001 x 100 pixels: too large" in said.err
 
 
 @pytest.mark.parametrize("verb", ["cache", "eval", "train", "segment"])
