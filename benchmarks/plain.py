@@ -33,7 +33,7 @@ class PlainModel(nn.Module):
         known = self.known(len(features), features.shape[1], device=features.device, generator=generator)
         return SlotOutput(
             slots=slots,
-            mask=torch.ones(slots.shape[:2], dtype=torch.bool),
+            mask=torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device),
             attention=[x.softmax(dim=1) for x in logits],
             attention_logits=logits,
             target=features,
@@ -60,7 +60,7 @@ class PlainModel(nn.Module):
         order = (~known).long().argsort(dim=1, stable=True)
         index = order[..., None].expand_as(target)
         tokens = self.token_in(target.gather(1, index))
-        given = torch.arange(target.shape[1]) < known.sum(dim=1, keepdim=True)
+        given = torch.arange(target.shape[1], device=target.device) < known.sum(dim=1, keepdim=True)
         tokens = torch.where(given[..., None], tokens, self.mask_token)
         tokens = tokens + self.positions.expand_as(target).gather(1, index)
         out = self.transformer(self.norm_in(tokens), self.slot_in(slots))

@@ -17,6 +17,7 @@ from dias.nn.slots.queries import NormalSharedConfig
 from dias.objectives import ObjectiveConfig, image_loss
 from harness import Row, compare, markdown, median_ms, save
 from plain import PlainModel
+from reduction import model_slots
 
 PAPER = ImageModelConfig(
     queries=NormalSharedConfig(slots=7),
@@ -91,7 +92,7 @@ def curves(device: str, *, steps: int, batch: int) -> list[Row]:
 
 def reduction_share(device: str, *, batch: int, step_ms: float) -> Row:
     """Time of the reduction of a batch's slots beside a step's."""
-    slots = torch.randn(batch, 11, 256, device=device)
+    slots = model_slots(batch, 11).to(device)
     time = median_ms(lambda: reduce_redundancy(slots, 0.1)).median
     return {"reduction of": f"{batch} x 11 x 256", "ms": time, "percent of a bf16 step": 100 * time / step_ms}
 

@@ -15,6 +15,7 @@ from dias.evaluation.results import METRIC_NAMES, Metric, Results
 
 ASKED: dict[Metric, int] = {"ari": 58, "ari_foreground": 60, "mbo": 48, "miou": 44}  # percent
 CLUSTERINGS = ("k-means", "spectral clustering")
+MARK = ".made-by-the-demo"
 SCENES = Path("data/scenes")
 
 
@@ -23,13 +24,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/demo"))
     out = parser.parse_args().out
-    shutil.rmtree(out, ignore_errors=True)
+    if out.exists():
+        if any(out.iterdir()) and not (out / MARK).exists():
+            sys.exit(f"demo: {out} is not empty and not of an earlier demo; choose another --out")
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    (out / MARK).touch()
     started = time.monotonic()
     scores, scenes, photos = out / "evaluation.json", out / "scenes", out / "photos"
     dias("cache", SCENES / "train", out / "cache", "--views", 2)
     dias("train", "scenes-cpu", "--cache", out / "cache", "--out", out / "run")
     dias("eval", out / "run", SCENES / "test", "--clustering", "--out", scores, "--pictures", scenes)
-    dias("segment", out / "run", "photos", "--out", photos, "--compare")
+    dias("segment", out / "run", "photos", "--out", photos, "--compare", "--map", "decoder")
     found = ("--evaluation", scores, "--pictures", scenes, "--photos", photos)
     dias("report", out / "run", *found, "--out", out / "report.html")
     print(f"\n{(time.monotonic() - started) / 60:.1f} minutes; the report: {out / 'report.html'}")

@@ -9,5 +9,6 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
     echo "note: rendering needs EGL (Debian: $packages); everything else works without it" >&2
     exit 0
 fi
-apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null; }; then
+    echo "note: $packages could not be installed; rendering needs them, everything else works without" >&2
+fi

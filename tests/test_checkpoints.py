@@ -136,7 +136,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dias.checkpoints.save_file", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(
         Exception, match=r"m\.safetensors: could not be written \(No space left on device\); free"
     ):

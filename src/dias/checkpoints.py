@@ -1,17 +1,17 @@
 """Our checkpoint format: one safetensors file with JSON settings in its header. Loading executes nothing."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from dias.config import from_dict, to_dict
 from dias.errors import CheckpointError
-from dias.files import atomic
+from dias.files import write_atomic
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.provenance import Provenance, record
 
@@ -43,12 +43,12 @@ def save_model(
     header = {
         "format": FORMAT,
         "model": json.dumps(to_dict(model.config)),
-        "backbone": json.dumps(None if weights is None else to_dict_of(weights)),
+        "backbone": json.dumps(None if weights is None else asdict(weights)),
         "provenance": json.dumps((provenance or record()).to_dict()),
         "notes": json.dumps(notes or {}),
     }
-    with atomic(file) as part:
-        save_file(state, part, metadata=header)
+    whole = save(state, metadata=header)  # in memory first: writing it is then our own, and so are its errors
+    write_atomic(file, lambda stream: stream.write(whole))
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -133,11 +133,6 @@ def _moved(path: str | None, file: Path) -> str | None:
         return path
     beside = file.parent / Path(path).name
     return str(beside) if beside.exists() else path
-
-
-def to_dict_of(weights: object) -> dict[str, Any]:
-    """Plain values of a weights record."""
-    return {name: getattr(weights, name) for name in ("name", "source", "sha256")}
 
 
 def fill(model: ImageModel, file: Path) -> None:

@@ -72,7 +72,10 @@ def with_changes(values: dict[str, Any], changes: Iterable[str]) -> dict[str, An
             if not isinstance(step, dict):
                 raise DiasError(f"change {change!r}: {parent} is a value, it has no settings inside")
             place = step
-        place[last] = yaml.safe_load(text)
+        try:
+            place[last] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise DiasError(f"change {change!r}: {text!r} is not YAML; quote it") from None
     return result
 
 

@@ -1,9 +1,11 @@
 """Bad input through the command line: one line that names file or key and says what to do; exit code 2."""
 
-import errno
+import resource
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from conftest import Said
+from dias.checkpoints import describe, save_model
+from dias.errors import FileError
+from dias.models import ImageModelConfig
+from dias.nn.slots.aggregation import AggregationConfig
+from dias.training import saving
 
 Dias = Callable[..., Said]
 COLOURED = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
@@ -87,7 +94,8 @@ def test_a_damaged_training_picture_stops_unless_it_may_be_skipped(
     (pictures / "3.png").write_bytes((pictures / "3.png").read_bytes()[:60])
     short = ("--set", "training.steps=4", "--set", "data.validation=null", "--accelerator", "cpu")
     train = ("train", tiny / "recipe.yaml", "--data", pictures, *short, "--logger", "none", "--out")
-    cache = ("cache", pictures, tmp_path / "out", "--weights", tiny / "vit", "--size", 28, "--input-size", 28)
+    sizes = ("--size", 28, "--input-size", 28, "--precision", "fp32")
+    cache = ("cache", pictures, tmp_path / "out", "--weights", tiny / "vit", *sizes)
     words, skip = {
         "train": ((*train, tmp_path / "out"), ("--set", "data.bad_images=skip")),
         "cache": (cache, ("--skip-bad",)),
@@ -96,6 +104,10 @@ def test_a_damaged_training_picture_stops_unless_it_may_be_skipped(
     said = dias(*words, *skip)
     assert said.code == 0, said.err
     assert "3.png" in said.err + said.out
+    if verb == "cache":  # what is in it can be trained on
+        said = dias(*train, tmp_path / "run", "--cache", tmp_path / "out")
+        assert said.code == 0, said.err
+        assert "skipped 3.png" in said.err
 
 
 def test_checkpoints_that_do_not_fit_are_refused(dias: Dias, tiny: Path, tmp_path: Path) -> None:
@@ -141,26 +153,73 @@ def test_a_cache_of_other_weights_is_refused(dias: Dias, tiny: Path, tmp_path: P
 def test_a_full_disk_loses_nothing(
     dias: Dias, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The kernel itself refuses the second state, after a kilobyte."""
     run = tmp_path / "run"
     short = ("--set", "training.steps=8", "--set", "training.validate_every=4", "--accelerator", "cpu")
     words = ("train", tiny / "recipe.yaml", *short, "--logger", "none", "--out", run)
-    writes = 0
+    write, writes = saving.write_atomic, 0
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    def save(*given: object, **more: object) -> None:
+    def write_less(*given: Any) -> None:
         nonlocal writes
         writes += 1
-        if writes > 1:  # the second state does not fit
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real_save(*given, **more)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 if writes > 1 else usual[0], usual[1]))
+        try:
+            write(*given)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
-    real_save = torch.save
     with monkeypatch.context() as full:
-        full.setattr(torch, "save", save)
+        full.setattr(saving, "write_atomic", write_less)
         line = dias(*words).line
-    assert "state.ckpt: could not be written (No space left on device); free space" in line
+    assert "state.ckpt: could not be written (File too large); free space" in line
     said = dias(*words, "--resume")
     assert said.code == 0, said.err
     assert not list(run.glob(".*part"))
+
+
+def test_a_model_that_does_not_fit_on_the_disk_leaves_the_one_before(tmp_path: Path) -> None:
+    model = ImageModelConfig(channels=8, positions=4, aggregation=AggregationConfig(slot_dim=8)).build()
+    save_model(tmp_path / "m.safetensors", model, notes={"step": 1})
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, usual[1]))
+    try:
+        with pytest.raises(FileError, match=r"m\.safetensors: could not be written"):
+            save_model(tmp_path / "m.safetensors", model, notes={"step": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert describe(tmp_path / "m.safetensors")["notes"] == {"step": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--set", "training.steps=["), "is not YAML; quote it"),
+        (("--set", "model.backbone.input_size=56"), "model.positions: 16 but 56 pixels give 8 x 8 tokens"),
+        (("--cache", "/nowhere/o'brien"), "/nowhere/o'brien"),
+        (("--accelerator", "gpu"), "--accelerator: 'gpu' but PyTorch sees none"),
+        (("--devices", "3"), "training.batch: 4 does not divide into 3 processes"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(
+    dias: Dias, tiny: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    if words == ("--accelerator", "gpu") and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert said in dias("train", tiny / "recipe.yaml", *words, "--out", tmp_path / "run").line
+
+
+def test_a_run_goes_on_with_its_own_data_alone(dias: Dias, tiny: Path, tmp_path: Path) -> None:
+    pictures, run = tmp_path / "pictures", tmp_path / "run"
+    shutil.copytree(tiny / "pictures", pictures)
+    words = ("train", tiny / "recipe.yaml", "--data", pictures, "--out", run, "--accelerator", "cpu")
+    assert dias(*words, "--set", "training.steps=2", "--set", "training.validate_every=1").code == 0
+    shutil.copy(pictures / "images" / "1.png", pictures / "images" / "more.png")
+    shutil.copy(pictures / "masks" / "1.png", pictures / "masks" / "more.png")
+    more = ("--set", "training.steps=2", "--set", "training.validate_every=1", "--resume")
+    assert "the data is not what the run began with" in dias(*words, *more).line
 
 
 def test_a_loss_that_is_no_number_says_what_to_do(dias: Dias, tiny: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_every_command_works(home: Path) -> None:
         more = SHORT if words[0] == "train" else []
         run([sys.executable, "-m", "dias.cli.main", *words, *more], home)
     for made in (
-        "segments/coco.json",
+        "segments/segments.json",
         "features",
         "runs/mine/best.safetensors",
         "result.json",

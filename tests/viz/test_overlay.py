@@ -7,13 +7,9 @@ from dias.viz import (
     colours,
     contact_sheet,
     ground_truth_colours,
-    heat_map,
     overlay,
     panels,
-    segment_picture,
-    slot_heat_maps,
 )
-from dias.viz.attention import heat_colours
 from dias.viz.overlay import boundaries
 
 
@@ -54,8 +50,6 @@ def test_unseen_pixels_get_darker_and_no_colour() -> None:
     assert (drawn[:, :3] == drawn[0, 0]).all()
     assert 0 < drawn[0, 0, 0] < 100
     assert drawn[0, 0, 0] == drawn[0, 0, 1] == drawn[0, 0, 2]
-    assert segment_picture(labels)[0, 0].tolist() == [0, 0, 0]
-    assert segment_picture(labels)[0, 4].tolist() == colours(1)[0].tolist()
 
 
 @given(seed=st.integers(0, 999), height=st.integers(1, 12), width=st.integers(1, 12), line=st.integers(0, 3))
@@ -74,22 +68,8 @@ def test_odd_sizes(shape: tuple[int, int]) -> None:
     image = picture(*shape)
     labels = np.arange(shape[0] * shape[1]).reshape(shape) % 3
     assert overlay(image, labels).shape == image.shape
-    assert heat_map(image, np.random.rand(16, 16)).shape == image.shape
     assert panels([image, image], titles=["one", "two"], height=64).shape[0] > 64
     assert contact_sheet([[image]], titles=["one"], row_titles=["a"], size=64).shape[2] == 3
-
-
-def test_heat_is_where_the_attention_is() -> None:
-    attention = np.zeros((3, 16), dtype=np.float32)
-    attention[0, 3] = attention[1, 12] = 1  # upper right, lower left
-    kept = np.array([True, True, False])
-    maps = slot_heat_maps(np.full((64, 64, 3), 128, dtype=np.uint8), attention, grid=(4, 4), kept=kept)
-    assert len(maps) == 2
-    assert maps[0][8, 56].sum() > maps[0][56, 8].sum() + 200
-    assert maps[1][56, 8].sum() > maps[1][8, 56].sum() + 200
-    assert heat_colours(np.array([[-1.0, 0.0, 1.0, 2.0]])).tolist() == [
-        [[0, 0, 4], [0, 0, 4], [252, 255, 164], [252, 255, 164]]
-    ]
 
 
 def test_panels_show_their_pictures_and_titles() -> None:

@@ -11,11 +11,12 @@ def cache(
     out: Annotated[Path, Argument(help="The cache's folder; a run that was stopped goes on there.")],
     backbone: Annotated[str, Option(help="Any Hugging Face ViT by name.")] = "facebook/dinov2-small",
     weights: Annotated[str | None, Option(help="Local weights instead.")] = None,
-    size: Annotated[int, Option(help="Side of a view in pixels.")] = 224,
-    input_size: Annotated[int, Option(help="Side that the backbone resizes a view to.")] = 224,
+    final_norm: Annotated[bool, Option("--final-norm", help="Features after the ViT's last norm.")] = False,
+    size: Annotated[int, Option(min=1, help="Side of a view in pixels.")] = 224,
+    input_size: Annotated[int, Option(min=1, help="Side that the backbone resizes a view to.")] = 224,
     views: Annotated[int, Option(min=0, help="Random views a picture; 0 is the centre alone.")] = 1,
     seed: Annotated[
-        int, Option(help="Of the random views; the recipe's seed gives the views of a live run.")
+        int, Option(min=0, help="Of the random views; the recipe's seed gives the views of a live run.")
     ] = 42,
     batch: Annotated[int, Option(min=1, help="Views at a time.")] = 32,
     precision: Annotated[Literal["bf16", "fp32"], Option(help="What the backbone computes in.")] = "bf16",
@@ -30,7 +31,9 @@ def cache(
     from dias.data.sources import open_source
     from dias.features import Views, build_cache, unreadable
 
-    settings = BackboneConfig(name=backbone, path=weights, input_size=input_size, precision=precision)
+    settings = BackboneConfig(
+        name=backbone, path=weights, input_size=input_size, final_norm=final_norm, precision=precision
+    )
     source = open_source(data)
     vit = settings.build().to("cuda" if torch.cuda.is_available() else "cpu")
     made = build_cache(

@@ -32,6 +32,9 @@ def train(
     Examples: `dias train scenes-cpu --out runs/mine`,
     `dias train coco --data ~/pictures --set training.steps=9`.
     """
+    import json
+
+    from dias.config import to_dict
     from dias.data.sources import config_for
     from dias.training.recipe import read_recipe, recipe_file
     from dias.training.run import Machine
@@ -39,10 +42,9 @@ def train(
 
     changes = list(change or [])
     if data is not None:
-        settings = config_for(data)
-        changes += [f"data.train={{kind: {settings.kind}, path: '{settings.path}'}}"]
+        changes = [f"data.train={json.dumps(to_dict(config_for(data)))}", "data.validation=null", *changes]
     if cache is not None:
-        changes += [f"data.cache='{cache}'"]
+        changes += [f"data.cache={json.dumps(str(cache))}"]
     if seed is not None:
         changes += [f"training.seed={seed}"]
     folder = out or Path("runs") / recipe_file(recipe).stem

@@ -118,7 +118,7 @@ class Evaluation:
 
     @property
     def best_map(self) -> Row:
-        """The final masks that a user gets: the decoder's when it gives any, else the aggregation's."""
+        """The final masks at their best: the decoder's when it gives any, else the aggregation's."""
         return [row for row in self.rows if row.variant == "final"][-1]
 
     def to_dict(self) -> dict[str, Any]:

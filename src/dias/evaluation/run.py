@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from dias.backbones.frozen import FrozenBackbone, Tokens
 from dias.checkpoints import find
@@ -19,6 +17,7 @@ from dias.evaluation.scoring import ModelScores, RowScores, add_clustering
 from dias.evaluation.views import Reader, SeenImages
 from dias.inference.shortcuts import load
 from dias.models.image import ImageModel
+from dias.progress import ProgressLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +141,7 @@ def _prepared(candidate: Candidate, config: EvaluationConfig) -> ImageModel:
 
 
 def _shown(reader: Reader, *, progress: bool) -> Iterator[SeenImages]:
-    console = Console(stderr=True)
-    yield from track(
-        reader,
-        description="evaluating",
-        total=reader.batches,
-        console=console,
-        disable=not progress,
-        transient=True,
-    )
+    with ProgressLine("evaluate", total=reader.batches, shown=progress) as line:
+        for batch in reader:
+            yield batch
+            line.step()

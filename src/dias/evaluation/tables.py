@@ -10,6 +10,7 @@ from rich.table import Table
 from dias.config import to_dict
 from dias.errors import DiasError
 from dias.evaluation.results import METRIC_NAMES, METRICS, Evaluation, Metric, Row, Scores
+from dias.metrics import mean_and_deviation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +183,7 @@ def _spread(values: Sequence[float]) -> float | None:
 
 
 def _deviation(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1))
+    return mean_and_deviation(values).deviation
 
 
 def _check_same(first: Evaluation, other: Evaluation) -> None:

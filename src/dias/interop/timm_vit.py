@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from dias.errors import CheckpointError
-from dias.files import atomic, write_json
+from dias.files import write_atomic, write_json
 
 _HEAD_WIDTH = 64  # of every DINOv2; the file does not tell
 # timm's name within a block, and the one in files on the Hugging Face hub (every version reads it)
@@ -50,9 +50,8 @@ def save_as_hugging_face(vit: dict[str, Tensor], folder: Path, *, origin: Path) 
     state["embeddings.mask_token"] = torch.zeros(1, width)  # part of the format, never used
     state["layernorm.weight"], state["layernorm.bias"] = torch.ones(width), torch.zeros(width)  # never used
     write_json(folder / "config.json", config)
-    with atomic(folder / "model.safetensors") as part:
-        whole = {name: value.float().contiguous().clone() for name, value in state.items()}
-        save_file(whole, part, metadata={"format": "pt"})
+    whole = save({n: value.float().contiguous().clone() for n, value in state.items()}, {"format": "pt"})
+    write_atomic(folder / "model.safetensors", lambda stream: stream.write(whole))
 
 
 def _config(vit: dict[str, Tensor], *, origin: Path) -> dict[str, Any]:

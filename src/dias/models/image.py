@@ -1,6 +1,7 @@
 """DIAS on images: backbone -> tokens -> slots -> reconstruction."""
 
 import copy
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float, UInt8
@@ -119,6 +120,7 @@ class ImageModel(nn.Module):
         """The same weights under another threshold of reduction (cosine distance, 0 to 2)."""
         twin = copy.copy(self)
         twin._modules = dict(self._modules)
+        twin.config = replace(self.config, aggregation=replace(self.config.aggregation, threshold=threshold))
         twin.aggregation = self.aggregation.with_threshold(threshold)
         return twin
 

@@ -12,7 +12,7 @@ from dias.backbones.frozen import FrozenBackbone
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSample, ImageSource, Skipped
 from dias.errors import DiasError, SettingError
-from dias.features import FeatureCache
+from dias.features import FeatureCache, unreadable
 from dias.models.image import ImageModel
 from dias.nn.whitening import FeaturePCA
 from dias.training.recipe import Recipe
@@ -79,7 +79,9 @@ class TrainingData(L.LightningDataModule):
             )
         else:
             self.indices, self.validation = _held_out(self.source, recipe)
-        self.cache = self._open_cache() if recipe.data.cache else None
+        self.cache = cache = self._open_cache() if recipe.data.cache else None
+        if cache is not None:
+            self.indices = [index for index in self.indices if cache.readable(index)]
         self.samples = self._samples()
 
     def train_dataloader(self) -> "Remaining":
@@ -102,7 +104,10 @@ class TrainingData(L.LightningDataModule):
 
     def skipped(self) -> list[Skipped]:
         """Training pictures that could not be read."""
-        return self.samples.skipped() if isinstance(self.samples, ViewedImages) else []
+        if isinstance(self.samples, ViewedImages):
+            return self.samples.skipped()
+        assert self.cache is not None
+        return [Skipped(name=name, reason="not in the cache") for name in unreadable(self.cache)]
 
     def _samples(self) -> ViewedImages | CachedViews:
         """Views of the training pictures, or their cached features."""

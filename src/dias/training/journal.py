@@ -9,6 +9,7 @@ import lightning as L
 import torch
 
 from dias.errors import FileError
+from dias.files import write_text
 
 
 class Journal(L.Callback):
@@ -29,9 +30,8 @@ class Journal(L.Callback):
         if not trainer.is_global_zero or not self.file.exists():
             return
         kept = [line for line in self.file.read_text().splitlines() if _step(line) <= trainer.global_step]
-        self.file.write_text("".join(f"{line}\n" for line in kept if _step(line) >= 0))
-        if not trainer.global_step:
-            self.file.write_text("")
+        kept = [line for line in kept if _step(line) >= 0 and trainer.global_step]
+        write_text(self.file, "".join(f"{line}\n" for line in kept))
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

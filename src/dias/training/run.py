@@ -1,19 +1,21 @@
 """From a recipe to a trained model in a folder."""
 
+import json
 import logging
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import lightning as L
+import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from dias.backbones.frozen import FrozenBackbone
 from dias.checkpoints import fill, find
 from dias.data.samples import ImageSource
-from dias.errors import DiasError
+from dias.errors import DiasError, FileError, SettingError, TrainingError
 from dias.files import write_json
 from dias.models.image import ImageModel
 from dias.provenance import record
@@ -62,22 +64,36 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
     _quiet()
     L.seed_everything(recipe.training.seed, verbose=False)
     backbone = recipe.model.backbone.build()
+    _check_grid(recipe, backbone)
     model = recipe.model.build(backbone=backbone)
     data = TrainingData(recipe, backbone)
-    if not resume:
+    if resume:
+        _check_origin(folder, backbone, data.source)
+    else:
         _first_weights(recipe, model, data)
     trainer = _trainer(recipe, folder, machine, data.validation)
-    _start_folder(recipe, folder, backbone, data.source, resume=resume)
+    if trainer.is_global_zero:
+        _start_folder(recipe, folder, backbone, data.source, resume=resume)
     module = ImageTraining(recipe, model)
-    trainer.fit(
-        module,
-        datamodule=data,
-        ckpt_path=folder / STATE if resume else None,
-        weights_only=True,
-    )
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=folder / STATE if resume else None, weights_only=True)
+    except torch.OutOfMemoryError:
+        raise TrainingError(
+            f"step {trainer.global_step}: the GPU's memory is full; raise training.accumulate (now "
+            f"{recipe.training.accumulate}), which changes no batch, and go on with --resume"
+        ) from None
     for file in data.skipped():
         print(f"skipped {file.name}: {file.reason}", file=sys.stderr)
     return folder / "best.safetensors"
+
+
+def _check_grid(recipe: Recipe, backbone: FrozenBackbone) -> None:
+    side = recipe.model.backbone.input_size or recipe.data.size
+    rows, columns = backbone.grid(side, side)
+    if rows * columns != recipe.model.positions:
+        raise SettingError(
+            "model.positions", recipe.model.positions, f"but {side} pixels give {rows} x {columns} tokens"
+        )
 
 
 def _first_weights(recipe: Recipe, model: ImageModel, data: TrainingData) -> None:
@@ -106,8 +122,15 @@ def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSo
         journal=journal,
         progress=progress,
     )
+    cuda = torch.cuda.is_available()
+    if machine.accelerator == "gpu" and not cuda:
+        raise SettingError(
+            "--accelerator", "gpu", "but PyTorch sees none; take cpu, or install PyTorch for CUDA"
+        )
+    if cuda and machine.accelerator != "cpu" and machine.devices > torch.cuda.device_count():
+        raise SettingError("--devices", machine.devices, f"but there are {torch.cuda.device_count()} GPUs")
     return L.Trainer(
-        accelerator=machine.accelerator,
+        accelerator="gpu" if cuda and machine.accelerator != "cpu" else "cpu",
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy="ddp" if processes > 1 else "auto",
@@ -158,10 +181,25 @@ def _check_folder(recipe: Recipe, folder: Path, *, resume: bool) -> None:
     if not (folder / STATE).exists():
         raise DiasError(f"{folder / STATE}: does not exist, there is nothing to resume; leave --resume out")
     before = read_recipe(str(folder / "recipe.yaml"))
-    if before != recipe:
+    if replace(before, data=replace(before.data, workers=recipe.data.workers)) != recipe:
         raise DiasError(
             f"{folder / 'recipe.yaml'}: differs from the recipe now given; resume with the same settings"
         )
+
+
+def _check_origin(folder: Path, backbone: FrozenBackbone, source: ImageSource) -> None:
+    """Refuse other pictures or weights: nobody would notice, and held-out pictures might be trained on."""
+    file = folder / "provenance.json"
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))["hashes"]
+    except (OSError, ValueError, KeyError) as error:
+        raise FileError(file, f"cannot be read ({type(error).__name__})", do="train anew") from None
+    for what, now in (("backbone", backbone.weights.sha256), ("data", source.fingerprint())):
+        if before.get(what) != now:
+            raise DiasError(
+                f"{folder}: the {what} is not what the run began with ({str(before.get(what))[:12]}, now "
+                f"{now[:12]}); bring it back, or train anew in another --out"
+            )
 
 
 def _start_folder(

@@ -1,5 +1,6 @@
 """Checkpoints of a run: whole or absent, read back without executing anything."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ class AtomicCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         """Write in one step."""
-        write_atomic(Path(path), lambda stream: torch.save(checkpoint, stream))
+        whole = io.BytesIO()  # torch hides a full disk behind a RuntimeError
+        torch.save(checkpoint, whole)
+        write_atomic(Path(path), lambda stream: stream.write(whole.getbuffer()))
 
     def load_checkpoint(
         self, path: Any, map_location: Any | None = None, weights_only: bool | None = True

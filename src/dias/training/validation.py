@@ -16,9 +16,11 @@ from dias.backbones.frozen import FrozenBackbone
 from dias.data.loaders import evaluation_batches
 from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError
+from dias.files import write_atomic
 from dias.masks import label_map
 from dias.metrics import mean_over_valid, segmentation_scores
 from dias.models.image import ImageModel
+from dias.models.outputs import SlotOutput
 from dias.training.journal import Journal
 from dias.training.module import ImageTraining
 from dias.training.progress import TrainingProgress
@@ -137,8 +139,7 @@ class Validation(L.Callback):
             rows.append([picture, overlay(picture, found.numpy().astype(np.int32))])
         sheet = contact_sheet(rows, titles=["image", f"step {step}"])
         file = self.folder / "pictures" / f"step-{step:06d}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(sheet).save(file)
+        write_atomic(file, lambda stream: Image.fromarray(sheet).save(stream, "PNG"))
 
 
 @torch.no_grad()
@@ -162,12 +163,24 @@ def _segment(
 ) -> tuple[Int64[Tensor, "b h w"], Bool[Tensor, "b n"], Float[Tensor, " b"]]:
     generator = torch.Generator().manual_seed(_NOISE_SEED)  # the same queries at every validation
     output = model.from_features(batch.features.to(device).float(), generator=generator)
-    assert output.reconstruction is not None
-    error = (output.reconstruction - output.target).square().mean(dim=(1, 2))
+    error = _reconstruction_error(model, output, generator=generator)
     attention = output.decoder_attention if output.decoder_attention is not None else output.attention[-1]
     height, width = batch.images.shape[-2:]
     labels = label_map(attention, grid=batch.grid, size=(height, width), kept=output.mask)
     return labels, output.mask, error
+
+
+def _reconstruction_error(
+    model: ImageModel, output: SlotOutput, *, generator: torch.Generator
+) -> Float[Tensor, " b"]:
+    """As in training, with most tokens hidden: a decoder that is given all of them need not ask the slots."""
+    model.decoder.train()
+    try:
+        decoded = model.decoder(output.slots, output.mask, output.target, generator=generator)
+    finally:
+        model.decoder.eval()
+    error: Tensor = (decoded.reconstruction - output.target).square().mean(dim=(1, 2))
+    return error
 
 
 def _preference(scores: dict[str, float]) -> float:

@@ -1,7 +1,6 @@
 """Arrays in, pictures out."""
 
-from dias.viz.attention import heat_map, slot_heat_maps
-from dias.viz.overlay import overlay, segment_picture
+from dias.viz.overlay import overlay
 from dias.viz.palette import colours, ground_truth_colours
 from dias.viz.panels import contact_sheet, panels
 
@@ -9,9 +8,6 @@ __all__ = [
     "colours",
     "contact_sheet",
     "ground_truth_colours",
-    "heat_map",
     "overlay",
     "panels",
-    "segment_picture",
-    "slot_heat_maps",
 ]

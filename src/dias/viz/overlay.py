@@ -53,14 +53,6 @@ def boundaries(labels: Int[np.ndarray, "h w"], *, width: int = 1) -> Bool[np.nda
     return edge
 
 
-def segment_picture(
-    labels: Int[np.ndarray, "h w"], *, palette: UInt8[np.ndarray, "k 3"] | None = None
-) -> UInt8[np.ndarray, "h w 3"]:
-    """The segments alone, in solid colours; -1 is black."""
-    picture: UInt8[np.ndarray, "h w 3"] = _table(labels, palette)[labels]
-    return picture
-
-
 def _table(
     labels: Int[np.ndarray, "h w"], palette: UInt8[np.ndarray, "k 3"] | None
 ) -> UInt8[np.ndarray, "rows 3"]:

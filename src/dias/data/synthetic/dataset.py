@@ -98,8 +98,13 @@ def _render_all(folder: Path, settings: SceneSettings, todo: list[int], workers:
             yield _write_one(folder, settings, index)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_write_one, folder, settings, index) for index in todo]):
-            yield future.result()
+        futures = [pool.submit(_write_one, folder, settings, index) for index in todo]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _write_one(folder: Path, settings: SceneSettings, index: int) -> int:

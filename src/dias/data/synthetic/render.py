@@ -63,6 +63,8 @@ def _mujoco() -> Any:
         if "mujoco" in str(error) and getattr(error, "name", "") == "mujoco":
             raise DiasError("rendering: mujoco is not installed; pip install 'dias-ocl[synth]'") from None
         raise DiasError(_no_gl(error)) from None
+    except AttributeError as error:  # what PyOpenGL says of a library that it cannot find
+        raise DiasError(_no_gl(error)) from None
     return mujoco
 
 

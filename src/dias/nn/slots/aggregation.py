@@ -40,9 +40,10 @@ class AggregationConfig:
 
     def build(self, *, token_dim: int) -> "Aggregation":
         """Make the module for tokens of `token_dim` channels."""
-        if self.reduction and self.reinitialization and self.iterations < 2 and self.reduce_after is None:
+        changes = self.reduction or self.reinitialization
+        if changes and self.iterations < 2 and (self.reduce_after is None or not self.reinitialization):
             raise SettingError(
-                "aggregation.iterations", self.iterations, "leaves no round before the reduction"
+                "aggregation.iterations", self.iterations, "leaves no round of its own before the reduction"
             )
         return Aggregation(self, token_dim=token_dim)
 
@@ -109,6 +110,7 @@ class Aggregation(nn.Module):
             logits.append(scores)
         elif average is not None:  # no further round: the members' attention adds up in their cluster
             summed = merge(average > 0, logits[-1].softmax(dim=1))
+            summed = summed.masked_fill(~kept[..., None], 1.0)  # its log has a gradient, that of 0 has none
             logits[-1] = summed.log().masked_fill(~kept[..., None], -torch.inf)
         return Aggregated(slots=slots, kept=kept, logits=logits)
 
