@@ -98,7 +98,7 @@ def test_a_damaged_training_picture_stops_unless_it_may_be_skipped(
     cache = ("cache", pictures, tmp_path / "out", "--weights", tiny / "vit", *sizes)
     words, skip = {
         "train": ((*train, tmp_path / "out"), ("--set", "data.bad_images=skip")),
-        "cache": (cache, ("--skip-bad",)),
+        "cache": (cache, ("--bad-images", "skip")),
     }[verb]
     assert "3.png" in dias(*words).line
     said = dias(*words, *skip)

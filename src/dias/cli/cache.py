@@ -20,9 +20,9 @@ def cache(
     ] = 42,
     batch: Annotated[int, Option(min=1, help="Views at a time.")] = 32,
     precision: Annotated[Literal["bf16", "fp32"], Option(help="What the backbone computes in.")] = "bf16",
-    skip_bad: Annotated[
-        bool, Option("--skip-bad", help="Leave out unreadable pictures, and list them.")
-    ] = False,
+    bad_images: Annotated[
+        Literal["stop", "skip"], Option(help="At an unreadable picture: stop, or leave it out and list it.")
+    ] = "stop",
 ) -> None:
     """Compute the frozen features of a data set once, to train on them."""
     import torch
@@ -37,7 +37,12 @@ def cache(
     source = open_source(data)
     vit = settings.build().to("cuda" if torch.cuda.is_available() else "cpu")
     made = build_cache(
-        source, vit, out, views=Views(number=views, size=size, seed=seed), batch=batch, skip_bad=skip_bad
+        source,
+        vit,
+        out,
+        views=Views(number=views, size=size, seed=seed),
+        batch=batch,
+        skip_bad=bad_images == "skip",
     )
     for name in (left_out := unreadable(made)):
         print(f"left out, unreadable: {name}")
