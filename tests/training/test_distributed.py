@@ -1,4 +1,4 @@
-"""Two processes on one machine (gloo): they share the batch, agree on the weights, and write once."""
+"""Two processes on one machine (gloo) share the batch, train one model, and write it once."""
 
 import subprocess
 import sys
