@@ -43,7 +43,13 @@ def test_eight_scenes_are_fitted(tmp_path: Path) -> None:
     scenes = {"kind": "scenes", "path": str(first_scenes(tmp_path / "scenes"))}
     values = read_yaml(recipe_file("scenes-cpu"))
     values["data"] |= {"train": scenes, "validation": scenes, "cache": str(tmp_path / "cache")}
-    values["training"] |= {"steps": 150, "batch": COUNT, "validate_every": 15, "lr": 3e-4, "start": str(SHIPPED)}
+    values["training"] |= {
+        "steps": 150,
+        "batch": COUNT,
+        "validate_every": 15,
+        "lr": 3e-4,
+        "start": str(SHIPPED),
+    }
     recipe = from_dict(Recipe, values)
     source = ScenesConfig(path=scenes["path"]).build()
     views = Views(number=0, size=224, seed=0)  # the centre alone: what is looked at when it is scored
