@@ -18,7 +18,7 @@ from dias.nn.whitening import FeaturePCA
 from dias.training.recipe import Recipe
 
 _PCA_TOKENS = 100_000
-_PCA_IMAGES = 256
+_PCA_IMAGES = 1_024
 
 
 class Part:

@@ -47,7 +47,7 @@ class ImageTraining(L.LightningModule):
             assert self.model.backbone is not None
             features = self.model.backbone(batch.images).features
         progress = self.global_step / training.steps
-        probability = training.reduce_probability if progress >= training.reduce_from else 0.0
+        probability = training.reduction_at(progress)
         chosen = torch.rand(len(features), device=features.device) < probability
         output = self.model.from_features(features.float(), reduce=chosen if probability > 0 else False)
         return image_loss(output, config=self.recipe.objective, progress=progress)

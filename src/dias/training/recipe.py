@@ -13,7 +13,7 @@ from dias.data.sources import Source
 from dias.errors import DiasError
 from dias.files import write_text
 from dias.models.image import ImageModelConfig
-from dias.objectives import ObjectiveConfig
+from dias.objectives import ObjectiveConfig, cosine_ramp
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -61,6 +61,7 @@ class TrainingConfig:
         clip: largest norm of the gradient.
         reduce_probability: how often redundancy is reduced for a picture in training (p_reduce).
         reduce_from: share of training that passes before: early slots are all alike, and would be merged.
+        reduce_ramp: share of training, after that, in which the probability rises along a cosine; 0: at once.
         precision: bf16 means mixed precision.
         validate_every: steps between validations; the state to resume from is saved there too.
     """
@@ -74,10 +75,19 @@ class TrainingConfig:
     floor: Share = 1e-3
     clip: PositiveFloat = 1.0
     reduce_probability: Share = 0.5
-    reduce_from: Share = 0.5
+    reduce_from: Share = 0.0
+    reduce_ramp: Share = 1.0
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: NonNegativeInt = 42
     validate_every: PositiveInt = 1_000
+
+    def reduction_at(self, progress: float) -> float:
+        """Probability of the reduction at `progress` (0 to 1) of training."""
+        if progress < self.reduce_from:
+            return 0.0
+        if self.reduce_ramp == 0:
+            return self.reduce_probability
+        return self.reduce_probability * cosine_ramp((progress - self.reduce_from) / self.reduce_ramp)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
