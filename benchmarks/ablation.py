@@ -1,7 +1,7 @@
 """The four switches of DIAS, one off at a time, over several seeds: trains, evaluates, prints the table.
 
 python benchmarks/ablation.py --cache runs/demo/cache [--recipe scenes-cpu] [--seeds 42 43 44] [--jobs 2]
-    [--set training.steps=1500 objective.distillation_weight=0.1]
+    [--set training.steps=1500]
 
 Runs that are there already are not made again, so it can be stopped and started.
 """
@@ -19,7 +19,6 @@ from harness import Row, markdown, save
 
 VARIANTS = {
     "DIAS": [],
-    "DIAS, distillation weight 0.02": ["objective.distillation_weight=0.02"],
     "no reduction": ["model.aggregation.reduction=false"],
     "no re-initialization": ["model.aggregation.reinitialization=false"],
     "no distillation": ["objective.distillation=none"],

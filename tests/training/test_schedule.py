@@ -26,8 +26,8 @@ def test_never_leaves_its_range() -> None:
 
 def test_reduction_rises_after_its_start() -> None:
     ramp = TrainingConfig(reduce_probability=0.8, reduce_from=0.2, reduce_ramp=0.4)
-    assert [ramp.reduction_at(x) for x in (0, 0.19, 0.2, 0.4, 0.6, 1)] == pytest.approx(
+    assert [ramp.reduction_at(x) for x in (0.0, 0.19, 0.2, 0.4, 0.6, 1.0)] == pytest.approx(
         [0, 0, 0, 0.4, 0.8, 0.8]
     )
-    at_once = TrainingConfig(reduce_probability=0.8, reduce_from=0.5, reduce_ramp=0)
-    assert [at_once.reduction_at(x) for x in (0.49, 0.5, 1)] == [0, 0.8, 0.8]
+    at_once = TrainingConfig(reduce_probability=0.8, reduce_from=0.5, reduce_ramp=0.0)
+    assert [at_once.reduction_at(x) for x in (0.49, 0.5, 1.0)] == [0, 0.8, 0.8]
