@@ -1,5 +1,6 @@
-"""A run that is killed (no warning, no cleaning up) goes on with `--resume` to the very same weights."""
+"""A run that is stopped, politely or with no warning, goes on with `--resume` to the very same weights."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -18,27 +19,51 @@ def dias(*words: object) -> list[str]:
     return [sys.executable, "-m", "dias.cli.main", *(str(word) for word in words)]
 
 
-@pytest.mark.slow
-def test_a_killed_run_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:
-    values = settings(make_files(tmp_path))
-    values["training"] |= {"steps": 240, "validate_every": 40}
-    values["data"]["workers"] = 2
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(values))
-    train = ("train", recipe, "--accelerator", "cpu", "--logger", "none", "--out")
-    killed = tmp_path / "killed"
-    process = subprocess.Popen(dias(*train, killed), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+EVERY = 40  # steps between two validations
+
+
+def stop(train: list[object], folder: Path, *, with_: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """Start a training, and send it and its workers a signal soon after its first state has been saved."""
+    process = subprocess.Popen(
+        dias(*train, folder),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 120
-    while not (killed / "state.ckpt").exists():
+    while not (folder / "state.ckpt").exists():
         assert process.poll() is None, "it ended before its first state was saved"
         assert time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert journal(killed)[-1]["step"] < 240
-    subprocess.run(dias(*train, killed, "--resume"), check=True, capture_output=True)
-    subprocess.run(dias(*train, tmp_path / "whole"), check=True, capture_output=True)
-    one, other = (load_file(run / "last.safetensors") for run in (killed, tmp_path / "whole"))
-    assert all(torch.equal(one[key], other[key]) for key in one)
-    assert journal(killed) == journal(tmp_path / "whole")
+    os.killpg(process.pid, with_)  # as a terminal and a scheduler do
+    _, errors = process.communicate(timeout=120)
+    assert journal(folder)[-1]["step"] < 240
+    return subprocess.CompletedProcess(process.args, process.returncode, "", errors)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_ends_where_an_undisturbed_one_does(tmp_path: Path) -> None:
+    values = settings(make_files(tmp_path))
+    values["training"] |= {"steps": 240, "validate_every": EVERY}
+    values["data"]["workers"] = 2
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(values))
+    train = ["train", recipe, "--accelerator", "cpu", "--logger", "none", "--out"]
+    whole = tmp_path / "whole"
+    subprocess.run(dias(*train, whole), check=True, capture_output=True)
+    for name in ("SIGKILL", "SIGTERM", "SIGINT"):
+        stopped = tmp_path / name
+        done = stop(train, stopped, with_=signal.Signals[name])
+        if name == "SIGKILL":
+            assert done.returncode == -signal.SIGKILL
+        else:
+            assert done.returncode == 2
+            assert "nothing lost: go on with --resume" in done.stderr
+            state = torch.load(stopped / "state.ckpt", weights_only=True)
+            assert f"interrupted at step {state['global_step']}," in done.stderr
+        subprocess.run(dias(*train, stopped, "--resume"), check=True, capture_output=True)
+        one, other = (load_file(run / "last.safetensors") for run in (stopped, whole))
+        assert all(torch.equal(one[key], other[key]) for key in one), name
+        assert journal(stopped) == journal(whole), name

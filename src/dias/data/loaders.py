@@ -5,6 +5,7 @@ from (seed, view number, picture). So a resumed run gets the same batches with n
 of worker processes changes nothing.
 """
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -176,6 +177,7 @@ def training_loader(
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_as_it_is,
+        worker_init_fn=_leave_signals_to_the_main_process,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
         generator=torch.Generator().manual_seed(order.seed),  # else the loader draws from the global state
@@ -210,3 +212,9 @@ class _Loader(DataLoader[Batch]):
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+def _leave_signals_to_the_main_process(worker: int) -> None:
+    """Ctrl-C reaches the whole group; the main process still wants a few batches to end its step with."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)

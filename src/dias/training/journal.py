@@ -49,6 +49,15 @@ class Journal(L.Callback):
             self.write(trainer, means | {"lr": rate, "seconds": time.monotonic() - self._started})
             self._sums, self._count = {}, 0
 
+    def state_dict(self) -> dict[str, Any]:
+        """What has been added up since the last line."""
+        return {"sums": {name: float(value) for name, value in self._sums.items()}, "count": self._count}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on adding."""
+        self._sums = {name: torch.tensor(value) for name, value in state_dict["sums"].items()}
+        self._count = state_dict["count"]
+
     def write(self, trainer: L.Trainer, values: dict[str, float]) -> None:
         """Append values at the current step, and hand them to the loggers."""
         for logger in trainer.loggers:

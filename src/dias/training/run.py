@@ -20,6 +20,7 @@ from dias.files import write_json
 from dias.models.image import ImageModel
 from dias.provenance import record
 from dias.training.data import TrainingData
+from dias.training.interruption import Interruption
 from dias.training.journal import Journal
 from dias.training.module import ImageTraining
 from dias.training.progress import TrainingProgress
@@ -57,7 +58,7 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
     Raises:
         DiasError: the folder holds a run already and `resume` is False; or there is nothing to resume; or the
             recipe differs from the one that the run was started with.
-        TrainingError: the loss is not a number.
+        TrainingError: the loss is not a number; or Ctrl-C or SIGTERM came, and the state has been saved.
     """
     machine = machine or Machine()
     _check_folder(recipe, folder, resume=resume)
@@ -112,6 +113,7 @@ def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSo
             f"x {training.accumulate} accumulated parts"
         )
     saving, journal = Saving(folder), Journal(folder, every=_JOURNAL_EVERY)
+    interruption = Interruption(folder)  # last, so that a validation at the same step comes first
     progress = TrainingProgress(steps=training.steps, batch=training.batch) if machine.progress else None
     validating = Validation(
         validation,
@@ -140,7 +142,7 @@ def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSo
         accumulate_grad_batches=training.accumulate,
         use_distributed_sampler=False,
         default_root_dir=folder,
-        callbacks=[c for c in (journal, progress, saving, validating) if c is not None],
+        callbacks=[c for c in (journal, progress, saving, validating, interruption) if c is not None],
         logger=_logger(machine, folder),
         plugins=[AtomicCheckpoints()],
         enable_checkpointing=False,
