@@ -93,7 +93,8 @@ class Segmenter:
 
     All pictures start from the same queries, drawn once from `seed`, so what is found in a picture does not
     depend on its place or its neighbours. Soft maps are resized to the picture, but to 512 pixels on its
-    longer side at most; larger masks are stretched from there without smoothing.
+    longer side at most; larger masks are stretched from there without smoothing. Everything runs in the
+    backbone's precision: in bf16, what is found may differ in a pixel from what `dias eval` scores in fp32.
 
     Args:
         model: with its backbone; runs on the device that it is on.
@@ -124,6 +125,7 @@ class Segmenter:
         self.size = size or model.backbone.config.input_size or _USUAL_SIZE
         self.model, self.backbone = model.eval(), _seeing(model.backbone, self.size)
         self.map, self.batch, self.fit = map, batch, fit
+        self.half = self.backbone.config.precision == "bf16"
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
             raise SettingError(
@@ -216,10 +218,11 @@ class Segmenter:
         pictures = torch.from_numpy(np.stack([one.picture for one in seen])).permute(0, 3, 1, 2)
         tokens = self.backbone(pictures.to(self.queries.device))
         queries, decode = self.queries.expand(len(seen), -1, -1), self.map == "decoder"
-        final = self.model.from_features(tokens.features, queries, decode=decode)
         plain = None
-        if compare:
-            plain = self.model.from_features(tokens.features, queries, reduce=False, decode=decode)
+        with torch.autocast(queries.device.type, torch.bfloat16, enabled=self.half):
+            final = self.model.from_features(tokens.features, queries, decode=decode)
+            if compare:
+                plain = self.model.from_features(tokens.features, queries, reduce=False, decode=decode)
 
         def chosen(aggregation: Tensor, decoder: Tensor | None) -> Tensor:
             return (aggregation if decoder is None else decoder).float().cpu()

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
+from PIL import Image
 
 from dias.viz.palette import colours
 
@@ -26,16 +27,13 @@ def overlay(
         opacity: of the fill, 0 to 1.
         line: width of the line in pixels on either side; 1/400 of the shorter side when None, 0 = no line.
     """
-    table = _table(labels, palette)
-    paint = table[labels]
-    share = round(256 * opacity)
-    weight = np.full(len(table), share, dtype=np.uint16)
-    weight[-1] = 256 - _UNSEEN
-    of_paint = weight[labels][..., None]
-    blended = (image * (256 - of_paint) + paint * of_paint) >> 8
+    paint = np.take(_table(labels, palette), labels, axis=0, mode="wrap")
+    drawn = np.array(Image.blend(Image.fromarray(image), Image.fromarray(paint), opacity))
+    seen = labels >= 0
+    if not seen.all():
+        drawn[~seen] = image[~seen].astype(np.uint16) * _UNSEEN >> 8
     width = max(1, round(min(labels.shape) * _LINE_SHARE)) if line is None else line
-    edge = boundaries(labels, width=width) & (labels >= 0)
-    drawn: UInt8[np.ndarray, "h w 3"] = blended.astype(np.uint8)
+    edge = boundaries(labels, width=width) & seen
     drawn[edge] = paint[edge]
     return drawn
 
