@@ -177,7 +177,7 @@ def training_loader(
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_as_it_is,
-        worker_init_fn=_leave_signals_to_the_main_process,
+        worker_init_fn=_leave_ctrl_c_to_the_main_process,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
         generator=torch.Generator().manual_seed(order.seed),  # else the loader draws from the global state
@@ -214,7 +214,9 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_signals_to_the_main_process(worker: int) -> None:
-    """Ctrl-C reaches the whole group; the main process still wants a few batches to end its step with."""
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
+def _leave_ctrl_c_to_the_main_process(worker: int) -> None:
+    """A terminal sends Ctrl-C to all, but the main process still wants the batches that end its step.
+
+    Not SIGTERM: it is how Python ends workers when the main process exits.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
