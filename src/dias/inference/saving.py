@@ -3,9 +3,7 @@
 import io
 import os
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,14 +18,13 @@ from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError, FileError
 from dias.files import atomic
 from dias.inference.segment import UNSEEN, Segmentation, Segmenter
+from dias.inference.writers import Writers
 from dias.interop.coco_json import CocoWriter
 from dias.provenance import record
 from dias.viz import colours, overlay, panels
 
 # seven times as fast as Pillow's default, a tenth larger
 _QUICK: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_HUFFMAN_ONLY}
-_WRITERS = 2
-_HELD = 2**24  # pixels whose results wait to be written; 64 MiB of labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +63,7 @@ def save_segmentations(
     """
     names, skipped, done = output_names(source), [], 0
     on_cpu = segmenter.queries.device.type == "cpu"
-    with _coco(out / "segments.json") as coco, _Writers(turns=on_cpu) as write:
+    with _coco(out / "segments.json") as coco, Writers(turns=on_cpu) as write:
         for index, item in enumerate(segmenter.stream(source, compare=compare)):
             if isinstance(item, Skipped):
                 skipped.append(item)
@@ -129,49 +126,6 @@ def _coco(file: Path) -> Iterator[CocoWriter]:
         writer = CocoWriter(stream)
         yield writer
         writer.close(record().to_dict())
-
-
-class _Writers:
-    """Runs jobs in a few threads; the first failure comes out of the next call, of `wait`, or of the end.
-
-    Args:
-        turns: hold jobs back until `wait` (or until many pixels wait): where the model computes on the same
-            cores, its threads wait for each other whenever a writer takes one.
-    """
-
-    def __init__(self, *, turns: bool) -> None:
-        self.pool = ThreadPoolExecutor(max_workers=_WRITERS, thread_name_prefix="dias-write")
-        self.turns, self.pixels = turns, 0
-        self.held: list[Callable[[], None]] = []
-        self.running: deque[Future[None]] = deque()
-
-    def __call__(self, job: Callable[[], None], *, pixels: int) -> None:
-        """Run a job sooner or later."""
-        self.held.append(job)
-        self.pixels += pixels
-        if not self.turns:
-            while len(self.running) >= 2 * _WRITERS:
-                self.running.popleft().result()
-            self.running.append(self.pool.submit(self.held.pop()))
-        elif self.pixels > _HELD:
-            self.wait()
-
-    def wait(self) -> None:
-        """Return when all is written."""
-        self.running += [self.pool.submit(job) for job in self.held]
-        self.held, self.pixels = [], 0
-        while self.running:
-            self.running.popleft().result()
-
-    def __enter__(self) -> "_Writers":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self.wait()
-        finally:
-            self.pool.shutdown(cancel_futures=True)
 
 
 def _save(found: Segmentation, source: ImageSource, index: int, place: Path) -> None:
