@@ -29,8 +29,8 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[list[str]]:
     """Words of every line of every shell block."""
-    lines = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
-    return [shlex.split(line, comments=True) for line in lines]
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
 @pytest.fixture(scope="module")
