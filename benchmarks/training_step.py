@@ -84,7 +84,7 @@ def curves(device: str, *, steps: int, batch: int) -> list[Row]:
             "run": name,
             "first loss": values[0],
             "last loss": values[-1],
-            "mean |difference| to plain fp32": float((torch.tensor(values) - reference).abs().mean()),
+            "mean absolute difference to plain fp32": float((torch.tensor(values) - reference).abs().mean()),
         }
         for name, values in losses.items()
     ]
