@@ -250,7 +250,6 @@ def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
     kept = found.kept[number]
     indices = torch.nonzero(kept)[:, 0]
     labels = _winners(found.final[number][kept], seen, grid=found.grid)
-    from_one = labels + 1
     stages = None
     if found.first is not None and found.last is not None:
         slot_of = np.append(indices.numpy(), UNSEEN).astype(np.int32)  # the last answers for -1
@@ -264,8 +263,8 @@ def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
         labels=labels,
         slots=found.slots[number][kept].numpy(),
         slot_indices=indices.numpy(),
-        areas=np.bincount(from_one.ravel(), minlength=len(indices) + 1)[1:].astype(np.int64),
-        boxes=boxes_from_labels(from_one, len(indices)),
+        areas=np.array([np.count_nonzero(labels == one) for one in range(len(indices))], dtype=np.int64),
+        boxes=boxes_from_labels(labels + 1, len(indices)),
         coverage=seen.view.box,
         stages=stages,
     )
@@ -281,7 +280,7 @@ def _winners(maps: Float[Tensor, "n m"], seen: _Seen, *, grid: tuple[int, int]) 
     if small != (height, width):
         rows = np.arange(height) * small[0] // height
         columns = np.arange(width) * small[1] // width
-        labels = labels[rows[:, None], columns]
+        labels = labels.take(columns, axis=1).take(rows, axis=0)
     if (height, width) == seen.size:
         return labels
     whole = np.full(seen.size, UNSEEN, dtype=np.int32)

@@ -3,6 +3,7 @@
 from dias.viz.overlay import overlay
 from dias.viz.palette import colours, ground_truth_colours
 from dias.viz.panels import contact_sheet, panels
+from dias.viz.png import png
 
 __all__ = [
     "colours",
@@ -10,4 +11,5 @@ __all__ = [
     "ground_truth_colours",
     "overlay",
     "panels",
+    "png",
 ]
