@@ -1,7 +1,7 @@
 """The four switches of DIAS, one off at a time, over several seeds: trains, evaluates, prints the table.
 
 python benchmarks/ablation.py --cache runs/demo/cache [--recipe scenes-cpu] [--seeds 42 43 44] [--jobs 2]
-    [--set training.steps=1500]
+    [--variants DIAS "no distillation"] [--name longer] [--set training.steps=8000]
 
 Runs that are there already are not made again, so it can be stopped and started.
 """
@@ -43,17 +43,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--set", nargs="*", default=[], help="for all, such as training.steps=1500")
+    parser.add_argument("--set", nargs="*", default=[], help="for all, such as training.steps=8000")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
+    parser.add_argument("--name", help="of the table; the recipe's if not given")
     given = parser.parse_args()
-    jobs = [(name, seed) for seed in given.seeds for name in VARIANTS]
+    jobs = [(name, seed) for seed in given.seeds for name in given.variants]
     with ThreadPoolExecutor(given.jobs) as pool:
         list(pool.map(lambda job: _train(*job, given=given), jobs))
     for data in given.data:
-        rows = [_evaluate(name, data, given=given) for name in VARIANTS]
+        rows = [_evaluate(name, data, given=given) for name in given.variants]
         print(f"\n{data}\n{markdown(rows)}")
         length = " ".join([given.recipe, *given.set])
         about = f"{length}, seeds {given.seeds}, {data}: percent, mean ± sample std over seeds"
-        print(save(f"ablation-{given.recipe}-{data.name}", rows, about=about))
+        print(save(f"ablation-{given.name or given.recipe}-{data.name}", rows, about=about))
 
 
 def _run(name: str, seed: int, *, given: argparse.Namespace) -> Path:
