@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dias.data.images import read_image, read_mask
-from dias.errors import SampleError
+from dias.data.images import as_rgb, read_image, read_mask
+from dias.errors import DiasError, SampleError
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 GREY = COLOURS[..., 0]
@@ -171,6 +171,32 @@ def test_numbers_without_a_known_range_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SampleError, match=r"depth\.tif: has pixels of mode 'F'.*save it as 8-bit"):
         read_image(file)
+
+
+def test_pictures_in_memory_become_rgb() -> None:
+    np.testing.assert_array_equal(as_rgb(COLOURS), COLOURS)
+    np.testing.assert_array_equal(as_rgb(Image.fromarray(COLOURS)), COLOURS)
+    np.testing.assert_array_equal(as_rgb(GREY), np.stack([GREY] * 3, axis=-1))
+    np.testing.assert_array_equal(as_rgb(GREY.astype(np.uint16) * 257), np.stack([GREY] * 3, axis=-1))
+    clear = np.concatenate([COLOURS, np.zeros_like(COLOURS[..., :1])], axis=-1)
+    np.testing.assert_array_equal(as_rgb(clear), np.full_like(COLOURS, 255))
+    turned = Image.fromarray(COLOURS)
+    turned.getexif()[0x0112] = 6
+    np.testing.assert_array_equal(as_rgb(turned), np.rot90(COLOURS, -1))
+
+
+@pytest.mark.parametrize(
+    ("picture", "found"),
+    [
+        (np.zeros((4, 5, 3), np.float32), r"an array of float32 \(4, 5, 3\)"),
+        (np.zeros((3, 4, 5), np.uint8), r"an array of uint8 \(3, 4, 5\)"),
+        (np.zeros((1, 5, 3), np.uint8), "2 pixels a side"),
+        (Image.new("F", (4, 5)), "Image F"),
+    ],
+)
+def test_what_is_no_picture_in_memory_is_refused(picture: np.ndarray | Image.Image, found: str) -> None:
+    with pytest.raises(DiasError, match=found):
+        as_rgb(picture)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -134,7 +134,8 @@ def test_one_file_in_one_call(tmp_path: Path) -> None:
     found = dias.segment(colour_model(), tmp_path / "a.png")
     assert found.name == "a.png"
     assert (found.labels == truth).mean() > 0.97
-    np.testing.assert_array_equal(dias.segment(colour_model(), image).labels, found.labels)
+    for same in (image, Image.fromarray(image)):
+        np.testing.assert_array_equal(dias.segment(colour_model(), same).labels, found.labels)
     with pytest.raises(SampleError, match=r"b\.png"):
         dias.segment(colour_model(), str(tmp_path / "b.png"))
 

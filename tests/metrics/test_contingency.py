@@ -67,3 +67,11 @@ def test_maps_of_other_shapes_are_refused(other: tuple[int, ...], monkeypatch: p
         contingency_table(maps, torch.zeros(other, dtype=torch.int64))
     with pytest.raises(DiasError, match="valid has"):
         contingency_table(maps, maps, valid=torch.ones(other, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("soft", [torch.rand(2, 4, 4), np.zeros((2, 4, 4), dtype=np.int64)])
+def test_what_is_no_tensor_of_integers_is_refused(soft: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "jaxtyping_disable", True)
+    labels = torch.zeros(2, 4, 4, dtype=torch.int64)
+    with pytest.raises(DiasError, match=r"the target is .*; give a tensor of integer labels"):
+        contingency_table(labels, soft)

@@ -187,6 +187,17 @@ def test_images_need_a_backbone() -> None:
         build()(torch.zeros(1, 3, 28, 28))
 
 
+def test_features_and_queries_of_another_model_are_refused() -> None:
+    model = build()
+    with pytest.raises(DiasError, match="features: 13 channels, the model was made for 12"):
+        model.from_features(torch.zeros(1, 16, 13))
+    with pytest.raises(DiasError, match="features: 9 tokens, the decoder knows 16; use decode=False"):
+        model.from_features(torch.zeros(1, 9, 12))
+    assert model.from_features(torch.zeros(1, 9, 12), decode=False).attention[0].shape == (1, 5, 9)
+    with pytest.raises(DiasError, match="queries: 7 wide, the model's slots are 8"):
+        model.from_features(torch.zeros(1, 16, 12), torch.zeros(1, 5, 7))
+
+
 def test_a_single_round_leaves_nothing_before_the_reduction() -> None:
     with pytest.raises(SettingError, match=r"aggregation\.iterations: 1"):
         build(iterations=1)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dias.errors import SampleError
+from dias.errors import DiasError, SampleError
 
 _LARGEST_SIDE = 20_000  # pixels
 _MOST_PIXELS = 200_000_000
@@ -36,6 +36,32 @@ def read_image(file: Path) -> UInt8[np.ndarray, "h w 3"]:
             f"has pixels of mode {image.mode!r}, whose range is not known",
             do="save it as 8-bit RGB or grey, or 16-bit grey",
         ) from None
+
+
+def as_rgb(picture: np.ndarray | Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+    """Make RGB of a picture in memory, by the rules of `read_image`.
+
+    Args:
+        picture: of Pillow, or an array (h, w, 3) or (h, w, 4) of uint8, or (h, w) of uint8 or uint16.
+
+    Raises:
+        DiasError: it is none of these, or has a side below 2 pixels.
+    """
+    found = f"{type(picture).__name__} {getattr(picture, 'mode', '')}".strip()
+    if isinstance(picture, np.ndarray):
+        found = f"an array of {picture.dtype} {picture.shape}"
+        colour = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] in (3, 4)
+        if colour or (picture.ndim == 2 and picture.dtype in (np.uint8, np.uint16)):
+            picture = Image.fromarray(picture)
+    try:
+        if isinstance(picture, Image.Image) and min(picture.size) >= _SMALLEST_SIDE:
+            return _as_rgb(ImageOps.exif_transpose(picture))
+    except ValueError:
+        pass  # a mode that has no way to RGB
+    raise DiasError(
+        f"picture: {found}; give a picture of Pillow or an array of uint8 (height, width, 3), RGB from 0 to "
+        f"255, with {_SMALLEST_SIDE} pixels a side at least"
+    )
 
 
 def read_mask(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np.ndarray, "h w"]:

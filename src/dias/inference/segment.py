@@ -12,9 +12,11 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int32, Int64, UInt8
+from PIL import Image
 from torch import Tensor
 
 from dias.backbones.frozen import FrozenBackbone
+from dias.data.images import as_rgb
 from dias.data.samples import ImageSample, ImageSource, Skipped
 from dias.data.transforms import View, centre_view, look
 from dias.errors import DiasError, SampleError, SettingError
@@ -136,11 +138,11 @@ class Segmenter:
         with torch.inference_mode():
             self.queries = model.queries(1, generator=torch.Generator().manual_seed(seed))
 
-    def __call__(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[Segmentation]:
-        """Segment RGB pictures; their names are their numbers, from 0."""
+    def __call__(self, images: Sequence[np.ndarray | Image.Image]) -> list[Segmentation]:
+        """Segment arrays of RGB or pictures of Pillow; their names are their numbers, from 0."""
         return self._segment_all(images, compare=False)
 
-    def compare(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[Segmentation]:
+    def compare(self, images: Sequence[np.ndarray | Image.Image]) -> list[Segmentation]:
         """The same, with `stages` filled in: first iteration, last without reduction, final."""
         return self._segment_all(images, compare=True)
 
@@ -160,12 +162,12 @@ class Segmenter:
         yield from self._segment(waiting, compare=compare)
 
     def _segment_all(
-        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], *, compare: bool
+        self, images: Sequence[np.ndarray | Image.Image], *, compare: bool
     ) -> list[Segmentation]:
         done: list[Segmentation] = []
         for start in range(0, len(images), self.batch):
             chosen = range(start, min(start + self.batch, len(images)))
-            seen = [self._see(images[index], name=str(index)) for index in chosen]
+            seen = [self._see(as_rgb(images[index]), name=str(index)) for index in chosen]
             done += [one for one in self._segment(seen, compare=compare) if isinstance(one, Segmentation)]
         return done
 

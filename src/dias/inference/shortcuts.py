@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from PIL import Image
 
 from dias.checkpoints import load_model
 from dias.data.images import read_image
@@ -38,7 +38,7 @@ def load(path: str | Path, *, weights: str | None = None, device: str = "auto") 
 
 def segment(
     model: ImageModel,
-    picture: str | Path | UInt8[np.ndarray, "h w 3"],
+    picture: str | Path | np.ndarray | Image.Image,
     *,
     map: Literal["aggregation", "decoder"] = "aggregation",
     size: int | None = None,
@@ -48,15 +48,16 @@ def segment(
 
     Args:
         model: what `load` gave.
-        picture: a file, or values from 0 to 255.
+        picture: a file, an array of RGB values from 0 to 255, or a picture of Pillow.
         map: take the masks from the aggregation's map or the decoder's.
         size: side in pixels of the square that the model sees; what it was trained with when None.
         fit: squeeze the whole picture into it, or take the largest centre square.
 
     Raises:
         SampleError: the file is no picture that can be read.
+        DiasError: nor is the array.
     """
-    if isinstance(picture, np.ndarray):
-        return Segmenter(model, map=map, size=size, fit=fit)([picture])[0]
-    found = Segmenter(model, map=map, size=size, fit=fit)([read_image(Path(picture))])[0]
-    return replace(found, name=Path(picture).name)
+    segmenter = Segmenter(model, map=map, size=size, fit=fit)
+    if isinstance(picture, str | Path):
+        return replace(segmenter([read_image(Path(picture))])[0], name=Path(picture).name)
+    return segmenter([picture])[0]

@@ -42,8 +42,14 @@ def contingency_table(
         valid: pixels to count; all if None.
 
     Raises:
-        DiasError: the maps are not of one shape.
+        DiasError: the maps are not of one shape, or no integers.
     """
+    for name, labels in (("prediction", pred), ("target", target)):
+        if not isinstance(labels, Tensor) or labels.is_floating_point():
+            kind = getattr(labels, "dtype", "")
+            raise DiasError(
+                f"metrics: the {name} is {type(labels).__name__} {kind}; give a tensor of integer labels"
+            )
     for name, other in (("target", target), ("valid", valid)):
         if other is not None and other.shape != pred.shape:
             raise DiasError(

@@ -100,7 +100,12 @@ class ImageModel(nn.Module):
             reduce: merge redundant slots and aggregate once more; False stops after plain Slot Attention.
             decode: also reconstruct. In evaluation this gives the decoder's attention.
             generator: source of the queries' noise and of the decoder's known tokens.
+
+        Raises:
+            DiasError: features or queries have another width than the model, or more or fewer tokens than
+                its decoder knows.
         """
+        self._check(features, queries, decode=decode)
         target = self.reduce_features(features)
         if queries is None:
             queries = self.queries(len(features), generator=generator)
@@ -115,6 +120,18 @@ class ImageModel(nn.Module):
             reconstruction=None if decoded is None else decoded.reconstruction,
             decoder_attention=None if decoded is None else decoded.attention,
         )
+
+    def _check(self, features: Tensor, queries: Tensor | None, *, decode: bool) -> None:
+        channels, tokens = features.shape[-1], features.shape[-2]
+        width = self.config.aggregation.slot_dim
+        if channels != self.config.channels:
+            raise DiasError(f"features: {channels} channels, the model was made for {self.config.channels}")
+        if decode and tokens != self.config.positions:
+            raise DiasError(
+                f"features: {tokens} tokens, the decoder knows {self.config.positions}; use decode=False"
+            )
+        if queries is not None and queries.shape[-1] != width:
+            raise DiasError(f"queries: {queries.shape[-1]} wide, the model's slots are {width}")
 
     def with_threshold(self, threshold: float) -> "ImageModel":
         """The same weights under another threshold of reduction (cosine distance, 0 to 2)."""
