@@ -88,7 +88,8 @@ def _faults(error: ValidationError, *, known: set[str]) -> list[str]:
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            alike = difflib.get_close_matches(str(fault["loc"][-1]), sorted(known), n=1)
+            wrong = str(fault["loc"][-1])  # a known key in the wrong place is no suggestion
+            alike = difflib.get_close_matches(wrong, sorted(known - {wrong}), n=1)
             lines.append(f"{key}: unknown key" + (f"; did you mean {alike[0]}?" if alike else ""))
         else:
             lines.append(f"{key}: {fault['msg']}, got {fault.get('input')!r}")

@@ -2,6 +2,10 @@
 
 import ctypes.util
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +152,17 @@ def test_a_damaged_set_is_named(tmp_path: Path) -> None:
 
 def lines(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "objects.jsonl").read_text().splitlines()]
+
+
+@draws
+@pytest.mark.slow
+def test_ctrl_c_stops_all_processes_soon(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dias.cli.main", "synth", "images", str(tmp_path / "set")]
+    command += ["--count", "200", "--workers", "2"]
+    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while len(rendered := list(tmp_path.glob("set/parts/0*.json"))) < 2:
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=120) != 0
+    assert len(list(tmp_path.glob("set/parts/0*.json"))) < len(rendered) + 50

@@ -191,11 +191,16 @@ def test_features_and_queries_of_another_model_are_refused() -> None:
     model = build()
     with pytest.raises(DiasError, match="features: 13 channels, the model was made for 12"):
         model.from_features(torch.zeros(1, 16, 13))
-    with pytest.raises(DiasError, match="features: 9 tokens, the decoder knows 16; use decode=False"):
+    with pytest.raises(DiasError, match="features: 9 tokens, the decoder knows 16; take the size"):
         model.from_features(torch.zeros(1, 9, 12))
     assert model.from_features(torch.zeros(1, 9, 12), decode=False).attention[0].shape == (1, 5, 9)
     with pytest.raises(DiasError, match="queries: 7 wide, the model's slots are 8"):
         model.from_features(torch.zeros(1, 16, 12), torch.zeros(1, 5, 7))
+
+
+def test_more_components_than_channels_are_refused() -> None:
+    with pytest.raises(SettingError, match=r"model\.pca: 13 is more than model\.channels, 12"):
+        replace(SMALL, pca=13).build()
 
 
 def test_a_single_round_leaves_nothing_before_the_reduction() -> None:

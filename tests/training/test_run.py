@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 import dias.training.module
 import dias.training.validation
 from dias.checkpoints import describe, load_model
-from dias.errors import CheckpointError, DiasError, TrainingError
+from dias.errors import CheckpointError, DiasError, SampleError, TrainingError
 from dias.features import Views, build_cache
 from dias.training.run import Machine, train
 from tiny_run import QUIET, journal, make_files, recipe
@@ -161,6 +162,33 @@ def test_without_a_validation_set_some_pictures_are_held_out(files: Path, tmp_pa
     )
     train(settings, tmp_path, machine=QUIET)
     assert any("val_mbo" in line for line in journal(tmp_path))
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """Pictures of which one, that would be held out, ends early."""
+    files = make_files(tmp_path / "damaged")
+    order = np.random.default_rng(0).permutation(8)
+    file = files / "pictures" / "images" / f"{order[0]}.png"
+    file.write_bytes(file.read_bytes()[:60])
+    return files
+
+
+def test_a_damaged_validation_picture_stops_or_is_listed(
+    damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {"train": recipe(make_files(tmp_path / "good")).data.train}
+    short = {"steps": 1}
+    with pytest.raises(SampleError, match="truncated"):
+        train(recipe(damaged, data=good, training=short), tmp_path / "a", machine=QUIET)
+    train(recipe(damaged, data=good | {"bad_images": "skip"}, training=short), tmp_path / "b", machine=QUIET)
+    assert "validation leaves out" in capsys.readouterr().err
+
+
+def test_of_damaged_pictures_none_is_held_out(damaged: Path, tmp_path: Path) -> None:
+    alone = {"validation": None, "validation_share": 0.1, "bad_images": "skip"}
+    train(recipe(damaged, data=alone, training={"steps": 2}), tmp_path / "run", machine=QUIET)
+    assert any("val_mbo" in line for line in journal(tmp_path / "run"))
 
 
 def test_parts_of_a_batch_add_up_to_a_step(files: Path, tmp_path: Path) -> None:

@@ -62,11 +62,6 @@ def evaluate(
     results = evaluate_all(
         candidates, source, config=config, clustering=ClusteringConfig() if clustering else None
     )
-    results.save(out)
-    if pictures is not None:
-        from dias.evaluation.pictures import draw_pictures
-
-        draw_pictures(candidates[0].model, source, results.evaluations[0], folder=pictures)
     summary = summarize(results.evaluations)
     if markdown:
         print(as_markdown(summary, baselines=results.baselines))
@@ -74,4 +69,9 @@ def evaluate(
         Console().print(as_table(summary, baselines=results.baselines))
     for line in results.evaluations[0].skipped:
         print(f"left out: {line}")
+    results.save(out)  # after the table, so that a disk that is full does not cost what was measured
+    if pictures is not None:
+        from dias.evaluation.pictures import draw_pictures
+
+        draw_pictures(candidates[0].model, source, results.evaluations[0], folder=pictures)
     print(f"every image's scores: {out}")

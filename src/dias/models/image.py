@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dias.backbones.frozen import BackboneConfig, FrozenBackbone
 from dias.config import STRICT
-from dias.errors import DiasError
+from dias.errors import DiasError, SettingError
 from dias.models.outputs import SlotOutput
 from dias.nn.decoders import Decoder, RandomARConfig
 from dias.nn.mlp import token_projection
@@ -40,6 +40,8 @@ class ImageModelConfig:
 
     def build(self, *, backbone: FrozenBackbone | None = None) -> "ImageModel":
         """Put the parts together; without a backbone the model takes features only."""
+        if self.pca is not None and self.pca > self.channels:
+            raise SettingError("model.pca", self.pca, f"is more than model.channels, {self.channels}")
         if backbone is not None and backbone.channels != self.channels:
             raise DiasError(
                 f"setting model.channels: {self.channels}, {backbone.weights.name} has {backbone.channels}"
@@ -128,7 +130,8 @@ class ImageModel(nn.Module):
             raise DiasError(f"features: {channels} channels, the model was made for {self.config.channels}")
         if decode and tokens != self.config.positions:
             raise DiasError(
-                f"features: {tokens} tokens, the decoder knows {self.config.positions}; use decode=False"
+                f"features: {tokens} tokens, the decoder knows {self.config.positions}; take the size "
+                "that the model was trained with (data.size), or leave the decoder out (decode=False)"
             )
         if queries is not None and queries.shape[-1] != width:
             raise DiasError(f"queries: {queries.shape[-1]} wide, the model's slots are {width}")

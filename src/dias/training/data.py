@@ -1,6 +1,7 @@
 """The data of a run: live pictures or a feature cache, behind one loader."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import lightning as L
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 from dias.backbones.frozen import FrozenBackbone
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSample, ImageSource, Skipped
-from dias.errors import DiasError, SettingError
+from dias.errors import DiasError, SampleError, SettingError
 from dias.features import FeatureCache, unreadable
 from dias.models.image import ImageModel
 from dias.nn.whitening import FeaturePCA
@@ -159,4 +160,15 @@ def _held_out(source: ImageSource, recipe: Recipe) -> tuple[list[int], Part]:
     count = min(max(round(recipe.data.validation_share * len(source)), 1), recipe.data.validation_images)
     if len(source) <= count:
         raise DiasError(f"data.train: {len(source)} pictures are too few to hold {count} out for validation")
-    return sorted(order[count:]), Part(source, sorted(order[:count]))
+    skip = recipe.data.bad_images == "skip"
+    readable = (index for index in order if not skip or _readable(source, index))
+    chosen = set(islice(readable, count))
+    return [index for index in range(len(source)) if index not in chosen], Part(source, sorted(chosen))
+
+
+def _readable(source: ImageSource, index: int) -> bool:
+    try:
+        source[index]
+        return True
+    except SampleError:
+        return False

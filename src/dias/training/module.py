@@ -69,8 +69,8 @@ class ImageTraining(L.LightningModule):
         if not bool(norm.isfinite()):
             raise TrainingError(
                 f"step {self.global_step}: loss or gradient is not a number, the weights are untouched. "
-                "Go on from the last saved state with --resume, or train anew with a lower training.lr or "
-                "training.precision=fp32"
+                "Go on from the last saved state, if there is one, with --resume; or train anew with a lower "
+                "training.lr or training.precision=fp32"
             )
 
     def configure_optimizers(self) -> Any:

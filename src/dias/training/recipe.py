@@ -78,7 +78,7 @@ class TrainingConfig:
     reduce_from: Share = 0.0
     reduce_ramp: Share = 1.0
     precision: Literal["bf16", "fp32"] = "bf16"
-    seed: NonNegativeInt = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     validate_every: PositiveInt = 1_000
 
     def reduction_at(self, progress: float) -> float:

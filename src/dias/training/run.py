@@ -120,6 +120,7 @@ def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSo
         size=recipe.data.size,
         folder=folder,
         every=training.validate_every,
+        skip_bad=recipe.data.bad_images == "skip",
         saving=saving,
         journal=journal,
         progress=progress,

@@ -1,5 +1,6 @@
 """Looks at held-out pictures now and then: scores choose the best checkpoint, pictures show progress."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,14 +46,29 @@ class HeldOut:
 
 
 def look_at(
-    source: ImageSource, backbone: FrozenBackbone, *, size: int, batch: int, device: torch.device
+    source: ImageSource,
+    backbone: FrozenBackbone,
+    *,
+    size: int,
+    batch: int,
+    device: torch.device,
+    skipped: list[Skipped] | None = None,
 ) -> list[HeldOut]:
-    """Read held-out pictures once and keep their features (fp16) in memory; unreadable ones are left out.
+    """Read held-out pictures once and keep their features (fp16) in memory.
+
+    Args:
+        source: the pictures.
+        backbone: where features come from.
+        size: side of the centre square, pixels.
+        batch: pictures at once.
+        device: of the backbone.
+        skipped: pictures that cannot be read are left out and added here; None: stop at the first.
 
     Raises:
+        SampleError: a picture cannot be read and `skipped` is None.
         DiasError: none of them can be read.
     """
-    found, skipped = [], list[Skipped]()
+    found = []
     for seen in evaluation_batches(source, size=size, batch=batch, skipped=skipped):
         tokens = backbone(seen.images.to(device))
         valid = None if seen.ignore is None else ~seen.ignore
@@ -66,9 +82,8 @@ def look_at(
             )
         )
     if not found:
-        raise DiasError(
-            f"data.validation: no picture can be read (the first: {skipped[0].name}, {skipped[0].reason})"
-        )
+        first = f" (the first: {skipped[0].name}, {skipped[0].reason})" if skipped else ""
+        raise DiasError(f"data.validation: no picture can be read{first}")
     return found
 
 
@@ -86,6 +101,7 @@ class Validation(L.Callback):
         size: int,
         folder: Path,
         every: int,
+        skip_bad: bool,
         saving: Saving,
         journal: Journal,
         progress: TrainingProgress | None = None,
@@ -94,6 +110,7 @@ class Validation(L.Callback):
         self.size = size
         self.folder = folder
         self.every = every
+        self.skip_bad = skip_bad
         self.saving = saving
         self.journal = journal
         self.progress = progress
@@ -104,7 +121,13 @@ class Validation(L.Callback):
         assert isinstance(pl_module, ImageTraining)
         backbone = pl_module.model.backbone
         assert backbone is not None
-        self.held_out = look_at(self.source, backbone, size=self.size, batch=_BATCH, device=pl_module.device)
+        skipped = list[Skipped]() if self.skip_bad else None
+        self.held_out = look_at(
+            self.source, backbone, size=self.size, batch=_BATCH, device=pl_module.device, skipped=skipped
+        )
+        if trainer.is_global_zero:
+            for file in skipped or []:
+                print(f"validation leaves out {file.name}: {file.reason}", file=sys.stderr)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -103,7 +103,8 @@ def _render_all(folder: Path, settings: SceneSettings, todo: list[int], workers:
             for future in as_completed(futures):
                 yield future.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # waits for the scenes under way: without, leaving the pool would take the cancelling back
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 

@@ -15,8 +15,9 @@ def agglomerate(
     """Cluster each image's slots by complete linkage, cut at `threshold` (method, section 2.2).
 
     Equal, image by image, to scikit-learn's AgglomerativeClustering(metric="precomputed", linkage="complete",
-    distance_threshold=threshold) of cosine distances. n - 1 merge steps over a (b, n, n) distance tensor: no
-    loop over images, no wait for a GPU.
+    distance_threshold=threshold) of cosine distances, unless two distances are exactly equal: either
+    may be merged first then. n - 1 merge steps over a (b, n, n) distance tensor: no loop
+    over images, no wait for a GPU.
 
     Args:
         slots: of any float type; distances are computed in float64.
