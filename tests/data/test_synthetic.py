@@ -159,7 +159,11 @@ def lines(folder: Path) -> list[dict]:
 def test_ctrl_c_stops_all_processes_soon(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dias.cli.main", "synth", "images", str(tmp_path / "set")]
     command += ["--count", "200", "--workers", "2"]
-    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # which background jobs of a shell ignore
+    try:
+        running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    finally:
+        signal.signal(signal.SIGINT, before)
     while len(rendered := list(tmp_path.glob("set/parts/0*.json"))) < 2:
         assert running.poll() is None
         time.sleep(0.05)
