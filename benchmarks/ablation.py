@@ -31,6 +31,8 @@ VARIANTS = {
     ],
 }
 
+WEIGHTS = {f"weight {weight}": [f"objective.distillation_weight={weight}"] for weight in (0.01, 0.03)}
+
 
 def main() -> None:
     """Train what is missing, a process a core; then evaluate, print and save."""
@@ -44,7 +46,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--set", nargs="*", default=[], help="for all, such as training.steps=8000")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="VARIANT")
+    parser.add_argument(
+        "--variants", nargs="+", choices=[*VARIANTS, *WEIGHTS], default=list(VARIANTS), metavar="VARIANT"
+    )
     parser.add_argument("--name", help="of the table; the recipe's if not given")
     given = parser.parse_args()
     jobs = [(name, seed) for seed in given.seeds for name in given.variants]
@@ -66,7 +70,7 @@ def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
     run = _run(name, seed, given=given)
     if (run / "done").exists():
         return
-    changes = [word for change in [*given.set, *VARIANTS[name]] for word in ("--set", change)]
+    changes = [word for change in [*given.set, *(VARIANTS | WEIGHTS)[name]] for word in ("--set", change)]
     resume = ["--resume"] if (run / "state.ckpt").exists() else []
     words = ["train", given.recipe, "--cache", given.cache, "--out", run, "--seed", seed, "--logger", "none"]
     _dias([*words, *changes, *resume], threads=max((os.cpu_count() or 1) // given.jobs, 1))
@@ -78,10 +82,15 @@ def _evaluate(name: str, data: Path, *, given: argparse.Namespace) -> Row:
     runs = [_run(name, seed, given=given) for seed in given.seeds]
     file = given.out / f"{name.replace(' ', '-')}-{data.name}.json"
     _dias(["eval", *runs, data, "--out", file], threads=os.cpu_count() or 1)
-    found = [one.best_map.mean for one in Results.load(file).evaluations]
-    kept = [float(one.slots_kept.mean()) for one in Results.load(file).evaluations]
-    scores = {METRIC_NAMES[metric]: _spread(metric, found) for metric in METRICS}
-    return {"variant": name, **scores, "slots kept": f"{statistics.mean(kept):.1f}"}
+    found = Results.load(file).evaluations
+    best = [one.best_map.mean for one in found]
+    first = [row.mean for one in found for row in one.rows if row.variant == "first"]
+    return {
+        "variant": name,
+        **{METRIC_NAMES[metric]: _spread(metric, best) for metric in METRICS},
+        "slots kept": f"{statistics.mean(float(one.slots_kept.mean()) for one in found):.1f}",
+        "first iteration's ARIfg": _spread("ari_foreground", first),
+    }
 
 
 def _spread(metric: Metric, found: list[object]) -> str:

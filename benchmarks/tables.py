@@ -1,4 +1,4 @@
-"""Writes the tables of README.md, and of the project's README, from results/*.json: nothing is typed by hand.
+"""Writes the tables of both READMEs and of docs/ from results/*.json: nothing is typed by hand.
 
 python benchmarks/tables.py
 """
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Fill every `<!-- table: NAME -->` ... `<!-- end -->` with results/NAME.json."""
-    for page in (HERE / "README.md", HERE.parent / "README.md"):
+    for page in (HERE / "README.md", HERE.parent / "README.md", *HERE.parent.glob("docs/*.md")):
         text = page.read_text(encoding="utf-8")
         page.write_text(re.sub(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", _filled, text, flags=re.DOTALL))
 

@@ -29,7 +29,7 @@ def read_image(file: Path) -> UInt8[np.ndarray, "h w 3"]:
     """
     image = _open(file)
     try:
-        return _as_rgb(image)
+        return _converted(image)
     except ValueError:
         raise SampleError(
             file,
@@ -55,7 +55,7 @@ def as_rgb(picture: np.ndarray | Image.Image) -> UInt8[np.ndarray, "h w 3"]:
             picture = Image.fromarray(picture)
     try:
         if isinstance(picture, Image.Image) and min(picture.size) >= _SMALLEST_SIDE:
-            return _as_rgb(ImageOps.exif_transpose(picture))
+            return _converted(ImageOps.exif_transpose(picture))
     except ValueError:
         pass  # a mode that has no way to RGB
     raise DiasError(
@@ -146,7 +146,7 @@ def _too_large(file: Path, found: str) -> SampleError:
     )
 
 
-def _as_rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+def _converted(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     """Give 8-bit RGB; ValueError for a mode that has no way there."""
     if image.mode in _SIXTEEN_BIT or (image.mode == "I" and image.format in ("PNG", "PPM")):
         grey = (np.asarray(image).astype(np.uint32) * 255 + 32_767) // 65_535

@@ -58,7 +58,7 @@ def save_segmentations(
     """
     names, skipped, done = output_names(source), [], 0
     on_cpu = segmenter.queries.device.type == "cpu"
-    with _coco(out / "segments.json") as coco, Writers(turns=on_cpu) as write:
+    with _coco(out / "segments.json") as coco, Writers(turn=segmenter.batch if on_cpu else None) as write:
         for index, item in enumerate(segmenter.stream(source, compare=compare)):
             if isinstance(item, Skipped):
                 skipped.append(item)
@@ -72,8 +72,6 @@ def save_segmentations(
                 )
                 write(partial(_save, item, source, index, out / names[index]), pixels=item.labels.size)
                 done += 1
-                if on_cpu and done % segmenter.batch == 0:
-                    write.wait()
             on_picture(item.name)
         if not done:
             why = f" ({skipped[0].name}: {skipped[0].reason})" if skipped else ""

@@ -12,13 +12,14 @@ class Writers:
     """Runs jobs in a few threads; the first failure comes out of the next call, of `wait`, or of the end.
 
     Args:
-        turns: hold jobs back until `wait` (or until many pixels wait): where the model computes on the same
-            cores, its threads wait for each other whenever a writer takes one.
+        turn: hold jobs back until there are so many (or many pixels wait), then run them all: where the model
+            computes on the same cores, its threads wait for each other whenever a writer takes one. None
+            starts each at once.
     """
 
-    def __init__(self, *, turns: bool) -> None:
+    def __init__(self, *, turn: int | None) -> None:
         self.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="dias-write")
-        self.turns, self.pixels = turns, 0
+        self.turn, self.pixels = turn, 0
         self.held: list[Callable[[], None]] = []
         self.running: deque[Future[None]] = deque()
 
@@ -26,11 +27,11 @@ class Writers:
         """Run a job sooner or later."""
         self.held.append(job)
         self.pixels += pixels
-        if not self.turns:
+        if self.turn is None:
             while len(self.running) >= 2 * _THREADS:
                 self.running.popleft().result()
             self.running.append(self.pool.submit(self.held.pop()))
-        elif self.pixels > _HELD:
+        elif len(self.held) == self.turn or self.pixels > _HELD:
             self.wait()
 
     def wait(self) -> None:
