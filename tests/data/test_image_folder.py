@@ -116,7 +116,7 @@ def test_a_link_to_nowhere_is_listed_and_refused_only_when_read(folder: Path) ->
 def test_settings_come_back_from_plain_values(folder: Path) -> None:
     config = ImageFolderConfig(path=str(folder))
     assert from_dict(Holder, {"data": to_dict(config)}) == Holder(data=config)
-    assert config_for(folder) == config
+    assert config_for(folder, use="train") == config
     with pytest.raises(DiasError, match=r"folder.*pathh"):
         from_dict(Holder, {"data": {"kind": "folder", "pathh": "x"}})
 

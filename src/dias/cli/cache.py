@@ -5,10 +5,13 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from dias.cli.options import DataSettings
+
 
 def cache(
     data: Annotated[Path, Argument(help="A folder of images or scenes, or `photos`.")],
     out: Annotated[Path, Argument(help="The cache's folder; a run that was stopped goes on there.")],
+    data_set: DataSettings = None,
     backbone: Annotated[str, Option(help="Any Hugging Face ViT by name.")] = "facebook/dinov2-small",
     weights: Annotated[str | None, Option(help="Local weights instead.")] = None,
     final_norm: Annotated[bool, Option("--final-norm", help="Features after the ViT's last norm.")] = False,
@@ -34,7 +37,7 @@ def cache(
     settings = BackboneConfig(
         name=backbone, path=weights, input_size=input_size, final_norm=final_norm, precision=precision
     )
-    source = open_source(data)
+    source = open_source(data, use="train", settings=data_set or [])
     vit = settings.build().to("cuda" if torch.cuda.is_available() else "cpu")
     made = build_cache(
         source,

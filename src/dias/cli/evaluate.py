@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from dias.cli.options import DataSettings
+
 
 def evaluate(
     paths: Annotated[
@@ -16,6 +18,7 @@ def evaluate(
     out: Annotated[Path, Option(help="Where the result goes, every image's scores included.")] = Path(
         "result.json"
     ),
+    data_set: DataSettings = None,
     clustering: Annotated[
         bool,
         Option("--clustering", help="Add k-means and spectral clustering (true number of segments given)."),
@@ -57,7 +60,7 @@ def evaluate(
         "include_background": background, "bad_images": bad_images,
     }  # fmt: skip
     config = from_dict(EvaluationConfig, settings, where="dias eval")
-    source = open_source(paths[-1])
+    source = open_source(paths[-1], settings=data_set or [])
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
     results = evaluate_all(
         candidates, source, config=config, clustering=ClusteringConfig() if clustering else None

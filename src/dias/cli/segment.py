@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from dias.cli.options import DataSettings
+
 
 def segment(
     checkpoint: Annotated[Path, Argument(help="A .safetensors file, or the folder of a run.")],
@@ -12,6 +14,7 @@ def segment(
         Path, Argument(help="A picture, a folder of pictures, or `photos` (those of scikit-image).")
     ],
     out: Annotated[Path, Option(help="Folder for the results.")],
+    data_set: DataSettings = None,
     map: Annotated[
         Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
     ] = "aggregation",
@@ -50,7 +53,7 @@ def segment(
         raise SettingError(
             "--out", str(out), f"lies in {path}: its pictures would be segmented the next time"
         )
-    source = pictures_at(path)
+    source = pictures_at(path, settings=data_set or [])
     model = load(checkpoint, weights=weights, device=device)
     if threshold is not None:
         model = model.with_threshold(threshold)

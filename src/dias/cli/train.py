@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from dias.cli.options import DataSettings
+
 
 def train(
     recipe: Annotated[str, Argument(help="A recipe file, or a shipped recipe (`dias recipes list`).")],
@@ -13,6 +15,7 @@ def train(
     ] = None,
     out: Annotated[Path | None, Option(help="The run's folder; runs/RECIPE if not given.")] = None,
     data: Annotated[Path | None, Option(help="Train on this folder of images or scenes.")] = None,
+    data_set: DataSettings = None,
     cache: Annotated[Path | None, Option(help="Features that `dias cache` wrote for that data.")] = None,
     seed: Annotated[int | None, Option(help="The same as --set training.seed=SEED.")] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder, exactly.")] = False,
@@ -42,7 +45,8 @@ def train(
 
     changes = list(change or [])
     if data is not None:
-        changes = [f"data.train={json.dumps(to_dict(config_for(data)))}", "data.validation=null", *changes]
+        chosen = json.dumps(to_dict(config_for(data, use="train", settings=data_set or [])))
+        changes = [f"data.train={chosen}", "data.validation=null", *changes]
     if cache is not None:
         changes += [f"data.cache={json.dumps(str(cache))}"]
     if seed is not None:

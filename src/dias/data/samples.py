@@ -1,7 +1,7 @@
-"""What a data set gives: one image, and what is known of its objects; what every data set promises."""
+"""What a data set gives: an image or a clip, what is known of its objects; and what each set promises."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,11 +16,14 @@ class ImageSample:
     Attributes:
         image: RGB, 0 to 255.
         name: unique in its data set, such as the file's path below the data set's folder.
-        mask: segment number of each pixel; 0 is the background, objects count from 1.
-        ignore: pixels that no metric should look at.
+        mask: segment number of each pixel; 0 is the background, objects count from 1. The background keeps
+            its number when a view shows none of it.
+        ignore: pixels that nobody has labelled; how metrics treat them is the protocol's choice.
         boxes: one row per object number 1, 2, ...: x0, y0, x1, y1, the last two exclusive, as shares (0 to 1)
             of width and height; a row of zeros for an object that is not in the picture.
-        classes: class number of each object, in the order of `boxes`.
+        classes: class number of each object, in the order of `boxes`, as the data set numbers them.
+        tracks: the data set's own number of each object, in the order of `boxes`.
+        depth: distance of each pixel from the camera, in the data set's unit.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -29,6 +32,51 @@ class ImageSample:
     ignore: Bool[np.ndarray, "h w"] | None = None
     boxes: Float[np.ndarray, "k 4"] | None = None
     classes: Int[np.ndarray, " k"] | None = None
+    tracks: Int[np.ndarray, " k"] | None = None
+    depth: Float[np.ndarray, "h w"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSample:
+    """Frames of one clip, all of one size. Everything but frames, name and numbers may be unknown (None).
+
+    Attributes:
+        frames: RGB, 0 to 255.
+        name: of the clip, unique in its data set.
+        numbers: place of each frame in the whole clip, rising.
+        mask: segment number of each pixel; 0 is the background; an object keeps its number in all frames,
+            1 to the number of objects in the whole clip, whichever frames were read.
+        ignore: pixels that nobody has labelled; how metrics treat them is the protocol's choice.
+        boxes: in every frame a row per object, as in `ImageSample`; zeros where the object is not seen.
+        classes: class number of each object, as the data set numbers them.
+        tracks: the data set's own number of each object.
+        flow: motion of each pixel to the next frame, in pixels (x to the right, y down).
+        depth: distance of each pixel from the camera, in the data set's unit.
+    """
+
+    frames: UInt8[np.ndarray, "t h w 3"]
+    name: str
+    numbers: tuple[int, ...]
+    mask: Int[np.ndarray, "t h w"] | None = None
+    ignore: Bool[np.ndarray, "t h w"] | None = None
+    boxes: Float[np.ndarray, "t k 4"] | None = None
+    classes: Int[np.ndarray, " k"] | None = None
+    tracks: Int[np.ndarray, " k"] | None = None
+    flow: Float[np.ndarray, "t h w 2"] | None = None
+    depth: Float[np.ndarray, "t h w"] | None = None
+
+    def frame(self, place: int) -> ImageSample:
+        """One of the frames that were read, as an image named `CLIP/NUMBER`; the flow stays behind."""
+        return ImageSample(
+            image=self.frames[place],
+            name=f"{self.name}/{self.numbers[place]:05d}",
+            mask=None if self.mask is None else self.mask[place],
+            ignore=None if self.ignore is None else self.ignore[place],
+            boxes=None if self.boxes is None else self.boxes[place],
+            classes=self.classes,
+            tracks=self.tracks,
+            depth=None if self.depth is None else self.depth[place],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +114,35 @@ class ImageSource(Protocol):
 
     def fingerprint(self) -> str:
         """SHA-256 over sorted names and sizes of the image files: says whether two folders hold the same."""
+        ...
+
+
+@runtime_checkable
+class ClipSource(Protocol):
+    """What every data set of clips promises. Its frames as images: `dias.data.frames.images_of`."""
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        ...
+
+    def length(self, index: int) -> int:
+        """Number of frames of a clip, without decoding them."""
+        ...
+
+    def read(self, index: int, frames: Sequence[int] | None = None) -> ClipSample:
+        """Read some frames of a clip (places in it, rising), or all, and what is known of them.
+
+        Raises:
+            SampleError: names the file that cannot be read.
+        """
+        ...
+
+    def name(self, index: int) -> str:
+        """Name of a clip, without reading it."""
+        ...
+
+    def fingerprint(self) -> str:
+        """SHA-256 over sorted names and sizes of the files that hold the frames."""
         ...
 
 

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from dias.backbones.frozen import FrozenBackbone
+from dias.data.frames import images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSample, ImageSource, Skipped
 from dias.errors import DiasError, SampleError, SettingError
@@ -72,11 +73,11 @@ class TrainingData(L.LightningDataModule):
         super().__init__()
         self.recipe = recipe
         self.backbone = backbone
-        self.source = recipe.data.train.build()
+        self.source = images_of(recipe.data.train.build())
         if recipe.data.validation is not None:
             self.indices: Sequence[int] = range(len(self.source))
             self.validation: ImageSource = _first(
-                recipe.data.validation.build(), recipe.data.validation_images
+                images_of(recipe.data.validation.build()), recipe.data.validation_images
             )
         else:
             self.indices, self.validation = _held_out(self.source, recipe)

@@ -1,17 +1,25 @@
-"""Data sets, each in one file. A new one adds its name to the union, and its mark to `config_for`."""
+"""Data sets, each in one file. A new one adds its settings to the union and to the order of recognition."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
+from dias.config import from_dict, to_dict, with_changes
+from dias.data.frames import images_of
 from dias.data.samples import ImageSource
+from dias.data.sources.contract import SourceConfig, Use
 from dias.data.sources.image_folder import ImageFolder, ImageFolderConfig
 from dias.data.sources.photos import Photos, PhotosConfig
 from dias.data.sources.scenes import ScenesConfig
+from dias.errors import DiasError, FileError
 
-Source = Annotated[ImageFolderConfig | ScenesConfig | PhotosConfig, Field(discriminator="kind")]
+Source = Annotated[ImageFolderConfig | PhotosConfig | ScenesConfig, Field(discriminator="kind")]
+
+# The first that finds its mark at a path has it: the general ones last.
+_RECOGNISED: tuple[type[SourceConfig], ...] = (PhotosConfig, ScenesConfig, ImageFolderConfig)
 
 __all__ = [
     "ImageFolder",
@@ -20,50 +28,59 @@ __all__ = [
     "PhotosConfig",
     "ScenesConfig",
     "Source",
+    "SourceConfig",
+    "Use",
     "config_for",
     "open_source",
     "pictures_at",
 ]
 
 
-def config_for(path: Path) -> ImageFolderConfig | ScenesConfig:
-    """Settings of what lies at a path.
+def config_for(path: Path | str, *, use: Use, settings: Iterable[str] = ()) -> SourceConfig:
+    """Settings of the data set that lies at a path.
 
-    Rendered scenes where there is a `scenes.json`, or will be; labelled pictures where there are `images/`
-    and `masks/`; else all pictures in the folder and below.
-    """
-    path = path.expanduser()
-    unfinished = path / "parts" / "settings.json"
-    if (path / "scenes.json").exists() or unfinished.exists():
-        return ScenesConfig(path=str(path))
-    images, masks = path / "images", path / "masks"
-    if images.is_dir() and masks.is_dir():
-        return ImageFolderConfig(path=str(images), masks=str(masks))
-    return ImageFolderConfig(path=str(path))
-
-
-def open_source(path: Path | str) -> ImageSource:
-    """Open rendered scenes, a folder of pictures, one picture, or (`photos`) the sample photos.
+    Args:
+        path: its folder; or a picture; or `photos` for the sample photos.
+        use: chooses the split where the user does not.
+        settings: `KEY=VALUE` changes, such as `split=val2017`.
 
     Raises:
-        DiasError: there is nothing at the path, or no picture in it.
+        DiasError: there is nothing at the path, or a change names no setting of the data set.
     """
-    path = Path(path)
-    return PhotosConfig().build() if _means_photos(path) else config_for(path).build()
+    path = Path(path).expanduser()
+    for kind in _RECOGNISED:
+        found = kind.at(path, use=use)
+        if found is not None:
+            return _changed(found, settings, where=str(path))
+    raise FileError(path, "there is no such file or folder", do="check the path")
 
 
-def pictures_at(path: Path | str) -> ImageSource:
+def open_source(path: Path | str, *, use: Use = "evaluate", settings: Iterable[str] = ()) -> ImageSource:
+    """Open the data set at a path, as images: of clips, their frames.
+
+    Args:
+        path: as `config_for` takes it.
+        use: as `config_for` takes it.
+        settings: as `config_for` takes them.
+
+    Raises:
+        DiasError: as `config_for`; or the samples cannot be listed.
+    """
+    return images_of(config_for(path, use=use, settings=settings).build())
+
+
+def pictures_at(path: Path | str, *, settings: Iterable[str] = ()) -> ImageSource:
     """Open what is to be segmented: as `open_source`, without looking for masks in a folder of pictures.
 
     Raises:
-        DiasError: there is nothing at the path, or no picture in it.
+        DiasError: as `open_source`.
     """
-    path = Path(path)
-    if _means_photos(path):
-        return PhotosConfig().build()
-    found = config_for(path)
-    return replace(found, masks=None).build() if isinstance(found, ImageFolderConfig) else found.build()
+    found = config_for(path, use="evaluate", settings=settings)
+    return images_of((replace(found, masks=None) if isinstance(found, ImageFolderConfig) else found).build())
 
 
-def _means_photos(path: Path) -> bool:
-    return path == Path("photos") and not path.exists()
+def _changed(config: SourceConfig, settings: Iterable[str], *, where: str) -> SourceConfig:
+    changes = list(settings)
+    if any(change.partition("=")[0].strip() == "kind" for change in changes):
+        raise DiasError(f"{where}: kind follows from the folder; write a recipe to choose it")
+    return from_dict(type(config), with_changes(to_dict(config), changes), where=where) if changes else config

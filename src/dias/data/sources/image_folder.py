@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from dias.config import STRICT
 from dias.data.images import read_image, read_mask
 from dias.data.samples import ImageSample, fingerprint_of
+from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
@@ -26,6 +27,18 @@ class ImageFolderConfig:
     kind: Literal["folder"] = "folder"
     path: str
     masks: str | None = None
+
+    @classmethod
+    def at(cls, path: Path, *, use: Use) -> "ImageFolderConfig | None":
+        """Labelled pictures where there are `images/` and `masks/`; else all in the folder and below."""
+        images, masks = path / "images", path / "masks"
+        if images.is_dir() and masks.is_dir():
+            return cls(path=str(images), masks=str(masks))
+        return cls(path=str(path)) if path.exists() else None
+
+    def splits(self) -> tuple[str, ...]:
+        """None."""
+        return ()
 
     def build(self) -> "ImageFolder":
         """List the files.

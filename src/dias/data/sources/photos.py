@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from dias.config import STRICT
 from dias.data.images import read_image
 from dias.data.samples import ImageSample, fingerprint_of
+from dias.data.sources.contract import Use
 from dias.errors import DiasError
 
 # Colour photos only; scikit-image's others are grey, microscopy, or fetched from the network at first use.
@@ -23,6 +24,15 @@ class PhotosConfig:
     """The sample photos; there is nothing to set."""
 
     kind: Literal["photos"] = "photos"
+
+    @classmethod
+    def at(cls, path: Path, *, use: Use) -> "PhotosConfig | None":
+        """The word `photos`, where no file or folder has that name."""
+        return cls() if path == Path("photos") and not path.exists() else None
+
+    def splits(self) -> tuple[str, ...]:
+        """None."""
+        return ()
 
     def build(self) -> "Photos":
         """Find the files.

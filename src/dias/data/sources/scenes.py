@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from dias.config import STRICT
 from dias.data.images import read_image, read_mask
 from dias.data.samples import ImageSample, fingerprint_of
+from dias.data.sources.contract import Use
 from dias.errors import DiasError, FileError, SampleError
 
 _FORMAT = "dias-scenes-1"
@@ -21,6 +22,16 @@ class ScenesConfig:
 
     kind: Literal["scenes"] = "scenes"
     path: str
+
+    @classmethod
+    def at(cls, path: Path, *, use: Use) -> "ScenesConfig | None":
+        """Where there is a `scenes.json`, or will be."""
+        unfinished = path / "parts" / "settings.json"
+        return cls(path=str(path)) if (path / "scenes.json").exists() or unfinished.exists() else None
+
+    def splits(self) -> tuple[str, ...]:
+        """None."""
+        return ()
 
     def build(self) -> "Scenes":
         """Open the set.

@@ -1,0 +1,1 @@
+"""File formats that data sets are kept in; one file a format, none of them knows a data set."""

@@ -1,0 +1,51 @@
+"""A data set of clips as one of images: every frame of every clip."""
+
+from bisect import bisect_right
+from itertools import accumulate
+
+from dias.data.samples import ClipSource, ImageSample, ImageSource
+
+
+class ClipFrames:
+    """Every frame of every clip as an image, clip after clip.
+
+    Attributes:
+        clips: where the frames come from.
+    """
+
+    def __init__(self, clips: ClipSource) -> None:
+        self.clips = clips
+        self._starts = [0, *accumulate(clips.length(index) for index in range(len(clips)))]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, index: int) -> ImageSample:
+        """Read one frame.
+
+        Raises:
+            SampleError: names the file that cannot be read.
+        """
+        clip, frame = self.place(index)
+        return self.clips.read(clip, [frame]).frame(0)
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Clip, and place of the frame in it."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        clip = bisect_right(self._starts, index) - 1
+        return clip, index - self._starts[clip]
+
+    def name(self, index: int) -> str:
+        """`CLIP/FRAME`."""
+        clip, frame = self.place(index)
+        return f"{self.clips.name(clip)}/{frame:05d}"
+
+    def fingerprint(self) -> str:
+        """That of the clips."""
+        return self.clips.fingerprint()
+
+
+def images_of(source: ImageSource | ClipSource) -> ImageSource:
+    """The source itself, or the frames of its clips."""
+    return ClipFrames(source) if isinstance(source, ClipSource) else source
