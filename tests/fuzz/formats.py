@@ -1,0 +1,104 @@
+"""What is fuzzed: every kind of file that somebody else may have written, and how it is read.
+
+A reader may give a value or raise a DiasError. Anything else, a crash above all, is a finding.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from dias.checkpoints import load_model, save_model
+from dias.config import read_yaml
+from dias.data.images import read_image, read_mask
+from dias.errors import DiasError
+from dias.features import FeatureCache
+from dias.features.store import checksum
+from dias.models import ImageModelConfig
+from dias.nn.slots.aggregation import AggregationConfig
+from dias.training.saving import AtomicCheckpoints
+
+LARGEST = 65_536  # bytes of an input
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        prepare: makes a folder of whole files around the one that is fuzzed, and gives that one's path.
+        read: reads it, as the software does.
+    """
+
+    prepare: Callable[[Path], Path]
+    read: Callable[[Path], object]
+
+
+def try_reading(kind: Format, file: Path, text: bytes) -> None:
+    """Put bytes in the place of a whole file and read them; only a DiasError may come of it."""
+    file.write_bytes(text)
+    try:
+        kind.read(file)
+    except DiasError as error:
+        said = str(error)
+    else:
+        return
+    assert said.strip(), "an error without words"
+    assert "\n" not in said, f"more than a line: {said}"
+
+
+def _picture(name: str, mode: str, **options: object) -> Callable[[Path], Path]:
+    def prepare(folder: Path) -> Path:
+        values = np.random.default_rng(0).integers(0, 6, (12, 16, 3)).astype(np.uint8)
+        image = Image.fromarray(values * 40).convert("RGB")
+        image = Image.fromarray(values[..., 0]) if mode == "L" else image.convert(mode)
+        image.save(folder / name, **options)
+        return folder / name
+
+    return prepare
+
+
+def _checkpoint(folder: Path) -> Path:
+    torch.manual_seed(0)
+    config = ImageModelConfig(channels=4, positions=4, aggregation=AggregationConfig(slot_dim=4))
+    save_model(folder / "model.safetensors", config.build())
+    return folder / "model.safetensors"
+
+
+def _state(folder: Path) -> Path:
+    torch.save({"step": 3, "weights": torch.arange(6.0)}, folder / "state.ckpt")
+    return folder / "state.ckpt"
+
+
+def _recipe(folder: Path) -> Path:
+    (folder / "recipe.yaml").write_text("data:\n  train: {kind: folder, path: x}\ntraining: {steps: 3}\n")
+    return folder / "recipe.yaml"
+
+
+def _cache(folder: Path) -> Path:
+    (folder / "cache.json").write_text(
+        '{"format": "dias-features-1", "key": {"weights": "0", "final_norm": false, "input_size": null, '
+        '"precision": "fp32", "size": 4, "views": 1, "seed": 0, "data": "0", "count": 2}, "grid": [1, 2], '
+        '"channels": 3, "names": ["a", "b"], "provenance": {}}'
+    )
+    sums = np.full(2, checksum(np.zeros((1, 2, 3), dtype=np.float16)), dtype=np.uint32)
+    for name, text in {"features.bin": bytes(24), "state.bin": b"\1\1", "sums.bin": sums.tobytes()}.items():
+        (folder / name).write_bytes(text)
+    return folder / "cache.json"
+
+
+FORMATS = {
+    "png": Format(_picture("a.png", "RGB"), read_image),
+    "jpeg": Format(_picture("a.jpg", "RGB"), read_image),
+    "webp": Format(_picture("a.webp", "RGB"), read_image),
+    "tiff": Format(_picture("a.tif", "RGB", compression="tiff_lzw"), read_image),
+    "gif": Format(_picture("a.gif", "P"), read_image),
+    "mask": Format(_picture("a.png", "L"), read_mask),
+    "checkpoint": Format(_checkpoint, lambda file: load_model(file, with_backbone=False)),
+    "state": Format(_state, AtomicCheckpoints().load_checkpoint),
+    "recipe": Format(_recipe, read_yaml),
+    "cache": Format(_cache, lambda file: FeatureCache.open(file.parent)),
+}
