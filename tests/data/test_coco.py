@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dias.data.loaders import ViewedImages
 from dias.data.samples import ImageSample, ImageSource
 from dias.data.sources import CocoConfig, ImageFolderConfig, config_for, open_source
 from dias.errors import DiasError, FileError, SampleError
@@ -164,6 +165,16 @@ def test_a_damaged_picture_or_png_is_named_when_it_is_read(folder: Path) -> None
     with pytest.raises(SampleError, match=r"009\.jpg: is \(8, 9\), panoptic_val2017\.json says \(40, 48\)"):
         source.picture(0)
     pickle.loads(pickle.dumps(source))[1]
+
+
+def test_training_leaves_labels_unread(folder: Path) -> None:
+    source = opened(folder)
+    for png in (folder / "annotations" / "panoptic_val2017").iterdir():
+        png.unlink()
+    views = ViewedImages(source, size=16, seed=0)
+    assert views[(0, 0)].shape == (3, 16, 16)
+    with pytest.raises(SampleError):
+        source[0]
 
 
 def of_picture(values: dict[str, Any], name: str) -> Any:

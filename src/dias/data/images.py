@@ -91,14 +91,14 @@ def read_colours(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np
     """Colour of each pixel as one number, R + 256 G + 65,536 B, from a mask that tells segments by colour.
 
     Args:
-        file: the mask, RGB or with a palette.
+        file: the mask: RGB, grey or with a palette; how opaque it is does not count.
         size: height and width that the mask must have.
 
     Raises:
-        SampleError: the file cannot be read, has no colours, or is not of `size`.
+        SampleError: the file cannot be read, has not colours of 8 bits, or is not of `size`.
     """
     image = _opened_mask(file, size=size)
-    if image.mode not in ("RGB", "P"):
+    if image.mode not in ("RGB", "RGBA", "P", "L"):
         raise SampleError(
             file, f"the mask has mode {image.mode!r}, expected colours (RGB or a palette)", do="copy it again"
         )
