@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Float32, Int32, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dias.errors import DiasError, SampleError
@@ -74,9 +74,7 @@ def read_mask(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np.nd
     Raises:
         SampleError: the file cannot be read, is no picture of numbers, or not of `size`.
     """
-    image = _open(file)
-    if image.format == "JPEG":
-        raise SampleError(file, "the mask is a JPEG, which changes numbers", do="write it as PNG")
+    image = _opened_mask(file, size=size)
     if image.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
         raise SampleError(
             file,
@@ -86,13 +84,58 @@ def read_mask(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np.nd
     mask = np.asarray(image).astype(np.int32) // _STRETCHED.get(image.info.get("dias rawmode", ""), 1)
     if mask.min() < 0:
         raise SampleError(file, "the mask has numbers below 0", do="number segments 0, 1, 2, ...")
-    if size is not None and mask.shape != size:
+    return mask
+
+
+def read_colours(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np.ndarray, "h w"]:
+    """Colour of each pixel as one number, R + 256 G + 65,536 B, from a mask that tells segments by colour.
+
+    Args:
+        file: the mask: RGB, grey or with a palette; how opaque it is does not count.
+        size: height and width that the mask must have.
+
+    Raises:
+        SampleError: the file cannot be read, has not colours of 8 bits, or is not of `size`.
+    """
+    image = _opened_mask(file, size=size)
+    if image.mode not in ("RGB", "RGBA", "P", "L"):
+        raise SampleError(
+            file, f"the mask has mode {image.mode!r}, expected colours (RGB or a palette)", do="copy it again"
+        )
+    padded = np.asarray(image.convert("RGB").convert("RGBX"))
+    return (padded.view("<u4")[..., 0] & 0xFFFFFF).astype(np.int32)
+
+
+def read_shades(file: Path, *, size: tuple[int, int] | None = None) -> Float32[np.ndarray, "h w"]:
+    """Grey of each pixel from 0 (black) to 1 (white), of 8 or 16 bits, such as a depth map; of RGB, the red.
+
+    Args:
+        file: the grey picture.
+        size: height and width that it must have.
+
+    Raises:
+        SampleError: the file cannot be read, holds other numbers, or is not of `size`.
+    """
+    image = _opened_mask(file, size=size)
+    if image.mode in _SIXTEEN_BIT:
+        return np.asarray(image).astype(np.float32) / np.float32(65_535)
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return np.asarray(image.getchannel(0)).astype(np.float32) / np.float32(255)
+    raise SampleError(file, f"has mode {image.mode!r}, expected grey of 8 or 16 bits", do="copy it again")
+
+
+def _opened_mask(file: Path, *, size: tuple[int, int] | None) -> Image.Image:
+    """Open what belongs to a picture pixel by pixel; `size` is that of the picture."""
+    image = _open(file)
+    if image.format == "JPEG":
+        raise SampleError(file, "the mask is a JPEG, which changes numbers", do="write it as PNG")
+    if size is not None and (image.height, image.width) != size:
         raise SampleError(
             file,
-            f"the mask is {mask.shape}, its picture {size} (height, width)",
+            f"the mask is {(image.height, image.width)}, its picture {size} (height, width)",
             do="resize neither: find which of the two belongs to another sample",
         )
-    return mask
+    return image
 
 
 def _open(file: Path) -> Image.Image:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -146,9 +147,46 @@ class ClipSource(Protocol):
         ...
 
 
+@runtime_checkable
+class PictureSource(Protocol):
+    """A data set of images that can also be read without its labels, which training never looks at."""
+
+    def picture(self, index: int) -> ImageSample:
+        """Read an image and its name alone.
+
+        Raises:
+            SampleError: names the file that cannot be read.
+        """
+        ...
+
+
+def picture_of(source: ImageSource, index: int) -> ImageSample:
+    """Read an image and its name alone; its labels only where the data set cannot leave them unread.
+
+    Raises:
+        SampleError: names the file that cannot be read.
+    """
+    if isinstance(source, PictureSource):
+        return source.picture(index)
+    sample = source[index]
+    return ImageSample(image=sample.image, name=sample.name)
+
+
+def fingerprint_below(folder: Path, names: Iterable[str]) -> str:
+    """`fingerprint_of` files below a folder; one that is not there counts too: reading it says so."""
+    return fingerprint_of((name, _bytes(folder / name)) for name in names)
+
+
 def fingerprint_of(files: Iterable[tuple[str, int]]) -> str:
     """SHA-256 over sorted (name, bytes) pairs, in hexadecimal."""
     digest = hashlib.sha256()
     for name, size in sorted(files):
         digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return int(file.stat().st_size)
+    except OSError:
+        return -1

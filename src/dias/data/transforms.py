@@ -79,8 +79,9 @@ def numbered_view(height: int, width: int, *, size: int, seed: int, index: int, 
 def look(sample: ImageSample, view: View) -> ImageSample:
     """Show what a view sees of a sample, `view.size` pixels a side.
 
-    The picture is resized bilinearly with antialiasing, the mask and the ignored pixels by the nearest pixel
-    (half-pixel centres). Boxes are clipped to the view; an object outside it gets a row of zeros.
+    The picture is resized bilinearly with antialiasing; mask, ignored pixels and depth by the nearest pixel
+    (half-pixel centres), so that no number is made up. Boxes are clipped to the view; an object outside it
+    gets a row of zeros, and keeps its number, class and track; so does a background of which nothing is seen.
     """
     x0, y0, x1, y1 = view.box
     height, width = sample.image.shape[:2]
@@ -93,6 +94,7 @@ def look(sample: ImageSample, view: View) -> ImageSample:
         mask=None if sample.mask is None else _nearest(sample.mask, view),
         ignore=None if sample.ignore is None else _nearest(sample.ignore, view),
         boxes=boxes,
+        depth=None if sample.depth is None else _nearest(sample.depth, view),
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float16, UInt8
 
 from dias.backbones.frozen import FrozenBackbone
-from dias.data.samples import ImageSample, ImageSource
+from dias.data.samples import ImageSource, picture_of
 from dias.data.transforms import centre_view, look, numbered_view
 from dias.errors import CacheError, DiasError, SampleError
 from dias.features.key import CacheKey
@@ -123,10 +123,9 @@ def _batches(
 
 def _read(source: ImageSource, index: int, views: Views) -> Pictures | SampleError:
     try:
-        sample = source[index]
+        picture = picture_of(source, index)
     except SampleError as error:
         return error
-    picture = ImageSample(image=sample.image, name=sample.name)  # masks are not needed: leave them
     height, width = picture.image.shape[:2]
     if not views.number:
         return look(picture, centre_view(height, width, size=views.size)).image[None]

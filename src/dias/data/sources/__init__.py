@@ -10,18 +10,33 @@ from pydantic import Field
 from dias.config import from_dict, to_dict, with_changes
 from dias.data.frames import images_of
 from dias.data.samples import ImageSource
+from dias.data.sources.clevrtex import ClevrTexConfig
+from dias.data.sources.coco import CocoConfig
 from dias.data.sources.contract import SourceConfig, Use
 from dias.data.sources.image_folder import ImageFolder, ImageFolderConfig
 from dias.data.sources.photos import Photos, PhotosConfig
 from dias.data.sources.scenes import ScenesConfig
+from dias.data.sources.voc import VocConfig
 from dias.errors import DiasError, FileError
 
-Source = Annotated[ImageFolderConfig | PhotosConfig | ScenesConfig, Field(discriminator="kind")]
+Source = Annotated[
+    ImageFolderConfig | PhotosConfig | ScenesConfig | ClevrTexConfig | CocoConfig | VocConfig,
+    Field(discriminator="kind"),
+]
 
 # The first that finds its mark at a path has it: the general ones last.
-_RECOGNISED: tuple[type[SourceConfig], ...] = (PhotosConfig, ScenesConfig, ImageFolderConfig)
+_RECOGNISED: tuple[type[SourceConfig], ...] = (
+    PhotosConfig,
+    ScenesConfig,
+    ClevrTexConfig,
+    CocoConfig,
+    VocConfig,
+    ImageFolderConfig,
+)
 
 __all__ = [
+    "ClevrTexConfig",
+    "CocoConfig",
     "ImageFolder",
     "ImageFolderConfig",
     "Photos",
@@ -30,6 +45,7 @@ __all__ = [
     "Source",
     "SourceConfig",
     "Use",
+    "VocConfig",
     "config_for",
     "open_source",
     "pictures_at",

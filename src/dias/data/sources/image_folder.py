@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
 from dias.data.images import read_image, read_mask
-from dias.data.samples import ImageSample, fingerprint_of
+from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
 
@@ -94,7 +94,7 @@ class ImageFolder:
 
     def fingerprint(self) -> str:
         """SHA-256 over names and sizes of the pictures; moving the folder or adding masks changes nothing."""
-        return fingerprint_of((name, _bytes(self.folder / name)) for name in self.names)
+        return fingerprint_below(self.folder, self.names)
 
 
 def _pictures(folder: Path, *, without: Path | None) -> list[str]:
@@ -118,10 +118,3 @@ def _is_picture(name: str) -> bool:
 
 def _cannot_list(error: OSError) -> None:
     raise FileError(error.filename, f"cannot be listed ({error.strerror})", do="check its permissions")
-
-
-def _bytes(file: Path) -> int:
-    try:
-        return int(file.stat().st_size)
-    except OSError:
-        return -1  # such as a link to nowhere: counted here, reported when it is read
