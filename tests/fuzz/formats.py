@@ -5,6 +5,7 @@ A reader may give a value or raise a DiasError. Anything else, a crash above all
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from PIL import Image
 from dias.checkpoints import load_model, save_model
 from dias.config import read_yaml
 from dias.data.images import read_image, read_mask
-from dias.errors import DiasError
+from dias.data.sources import open_source
+from dias.errors import DiasError, SampleError
 from dias.features import FeatureCache
 from dias.features.store import checksum
 from dias.models import ImageModelConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.training.saving import AtomicCheckpoints
+from miniatures import clevrtex, coco, voc
 
 LARGEST = 65_536  # bytes of an input
 
@@ -90,6 +93,29 @@ def _cache(folder: Path) -> Path:
     return folder / "cache.json"
 
 
+def _below(write: Callable[[Path], object], name: str) -> Callable[[Path], Path]:
+    """One file of a miniature data set."""
+
+    def prepare(folder: Path) -> Path:
+        write(folder)
+        return folder / name
+
+    return prepare
+
+
+def _read_all(file: Path, *, up: int, settings: tuple[str, ...] = ()) -> None:
+    """Read every sample of the data set that a file belongs to, the good ones after a bad one too."""
+    source = open_source(file.parents[up], settings=settings)
+    faults = []
+    for index in range(len(source)):
+        try:
+            source[index]
+        except SampleError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
+
+
 FORMATS = {
     "png": Format(_picture("a.png", "RGB"), read_image),
     "jpeg": Format(_picture("a.jpg", "RGB"), read_image),
@@ -101,4 +127,27 @@ FORMATS = {
     "state": Format(_state, AtomicCheckpoints().load_checkpoint),
     "recipe": Format(_recipe, read_yaml),
     "cache": Format(_cache, lambda file: FeatureCache.open(file.parent)),
+    "clevrtex mask": Format(
+        _below(lambda folder: clevrtex.write(folder), "clevrtex_full/0/CLEVRTEX_full_000000_flat.png"),
+        partial(_read_all, up=2),
+    ),
+    "coco panoptic json": Format(
+        _below(lambda folder: coco.write(folder, splits=("val2017",)), "annotations/panoptic_val2017.json"),
+        partial(_read_all, up=1),
+    ),
+    "coco panoptic png": Format(
+        _below(
+            lambda folder: coco.write(folder, splits=("val2017",)),
+            "annotations/panoptic_val2017/000000000009.png",
+        ),
+        partial(_read_all, up=2),
+    ),
+    "coco instances json": Format(
+        _below(lambda folder: coco.write(folder, splits=("val2017",)), "annotations/instances_val2017.json"),
+        partial(_read_all, up=1, settings=("mode=polygons",)),
+    ),
+    "voc mask": Format(
+        _below(lambda folder: voc.write(folder), "VOCdevkit/VOC2012/SegmentationObject/2007_000001.png"),
+        partial(_read_all, up=3, settings=("split=trainval",)),
+    ),
 }
