@@ -60,7 +60,8 @@ def test_findings_fit_and_warn_of_another_number(found: Inspection) -> None:
     assert any(line.startswith("train: 3 clips, all read, none faulty") for line in text)
     assert any("warning: 3 clips here, 60 published" in line for line in text)
     assert any(line.split() == ["settings", "split=val"] for line in text)
-    assert any("seen in 50.00% to 100.00%" in line for line in text)
+    assert any("50.00% to 100.00%, median 75.00% (share of its clip's frames)" in line for line in text)
+    assert any(line.split() == ["objects", "/", "frame", "1", "to", "2,", "median", "1.5"] for line in text)
 
 
 def test_the_first_twenty_faults_are_shown(found: Inspection) -> None:

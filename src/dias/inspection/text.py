@@ -63,7 +63,11 @@ def facts(part: Part) -> dict[str, str]:
 
 def settings(part: Part) -> str:
     """What opens the part: `KEY=VALUE`, but for kind and path."""
-    chosen = {name: value for name, value in part.settings.items() if name not in ("kind", "path")}
+    chosen = {
+        name: value
+        for name, value in part.settings.items()
+        if name not in ("kind", "path") and value is not None
+    }
     return ", ".join(f"{name}={value}" for name, value in chosen.items())
 
 
@@ -74,7 +78,7 @@ def histograms(statistics: Statistics) -> dict[str, Sequence[Bar]]:
         shown["clips with so many objects"] = statistics.clips.objects
     frames = "images" if statistics.clips is None else "frames"
     shown[f"{frames} with so many objects"] = statistics.objects
-    shown["objects of so large a share of the image"] = statistics.areas
+    shown[f"objects of such an area (share of the {frames[:-1]})"] = statistics.areas
     return {name: bars for name, bars in shown.items() if bars}
 
 
@@ -110,19 +114,19 @@ def _clip_facts(statistics: Statistics) -> dict[str, str]:
     clips = statistics.clips
     if clips is None:
         return {}
-    told = {"frames": f"{statistics.frames:,}", "length": f"of a clip {_whole(clips.lengths)} frames"}
+    told = {"frames": f"{statistics.frames:,}", "frames / clip": _range(clips.lengths)}
     if clips.seen is not None:
-        told["tracks"] = f"seen in {_percent(clips.seen)} of a clip's frames"
+        told["seen / object"] = f"{_percent(clips.seen)} (share of its clip's frames)"
     return told
 
 
 def _frame_facts(statistics: Statistics) -> dict[str, str]:
     one, many = ("image", "images") if statistics.clips is None else ("frame", "frames")
-    told = {"width": f"{_whole(statistics.widths)} pixels", "height": f"{_whole(statistics.heights)} pixels"}
+    told = {"width": f"{_range(statistics.widths)} pixels", "height": f"{_range(statistics.heights)} pixels"}
     if statistics.per_frame is not None:
-        told["objects"] = f"in {'an' if one == 'image' else 'a'} {one} {_whole(statistics.per_frame)}"
+        told[f"objects / {one}"] = _range(statistics.per_frame)
     if statistics.area is not None:
-        told["object's area"] = f"of its {one} {_percent(statistics.area)}"
+        told["area / object"] = f"{_percent(statistics.area)} (share of the {one})"
     if statistics.ignored is not None:
         told["ignored"] = f"{statistics.ignored:.2%} of the pixels"
     told["without masks"] = _share(statistics.without_masks, statistics.frames, many)
@@ -138,10 +142,10 @@ def _classes(bars: Sequence[Bar]) -> str:
     return f"{len(bars):,}: {shown}" + (", ..." if len(bars) > _CLASSES else "")
 
 
-def _whole(spread: Spread) -> str:
+def _range(spread: Spread) -> str:
     if spread.least == spread.most:
         return f"{spread.least:,.0f}"
-    return f"{spread.least:,.0f} to {spread.most:,.0f}, median {spread.median:,.0f}"
+    return f"{spread.least:,.0f} to {spread.most:,.0f}, median {spread.median:,.10g}"
 
 
 def _percent(spread: Spread) -> str:
