@@ -111,7 +111,7 @@ class Part:
         settings: that open it.
         unit: what a sample is.
         listed: samples there are.
-        published: samples there should be; None: not known.
+        published: samples there should be, in the editions that it may be of; empty: not known.
         read: samples that were read, faulty ones included.
         faults: in the order of the samples.
         statistics: None if no sample could be read.
@@ -124,7 +124,7 @@ class Part:
     settings: dict[str, Any]
     unit: Literal["images", "clips"]
     listed: int
-    published: int | None
+    published: tuple[int, ...]
     read: int
     faults: tuple[Fault, ...]
     statistics: Statistics | None
@@ -135,7 +135,7 @@ class Part:
     @property
     def differs(self) -> bool:
         """The number of samples is not the published one."""
-        return self.published not in (None, self.listed)
+        return bool(self.published) and self.listed not in self.published
 
 
 @dataclass(frozen=True, kw_only=True)

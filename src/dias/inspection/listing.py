@@ -62,7 +62,7 @@ def _facts(one: DataSet) -> dict[str, str]:
 
 
 def _count(count: Count, unit: str) -> str:
-    part = " ".join(word for word in (count.variant, count.split) if word)
+    part = " ".join(word for word in (count.edition or count.variant, count.split) if word)
     return f"{part}: {count.samples:,} {unit}" if part else f"{count.samples:,} {unit}"
 
 

@@ -88,7 +88,8 @@ def _configs(
     if split is None and not there:  # what is trained on may be another part of the folder
         trained = config_for(path, use="train", settings=settings)
         return config, [("all", config)] if trained == config else [("train", trained), ("evaluate", config)]
-    wanted = there if split is None else (split,)
+    single = [name for name in there if name != "all"] or there  # all would read everything twice
+    wanted = single if split is None else [split]
     return config, [(name, _with_split(config, name, where=path)) for name in wanted]
 
 
@@ -124,7 +125,7 @@ def _part(
         settings=to_dict(config),
         unit="clips" if clips else "images",
         listed=len(source),
-        published=published(config),
+        published=tuple(sorted({count.samples for count in published(config)})),
         read=len(looks),
         faults=tuple(fault for look in looks for fault in look.faults),
         statistics=sum_up(looks, clips=clips),

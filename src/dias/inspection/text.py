@@ -52,10 +52,9 @@ def facts(part: Part) -> dict[str, str]:
     told = {}
     if chosen := settings(part):
         told["settings"] = chosen
-    if part.published is not None:
-        told["published"] = (
-            f"{part.published:,} {part.unit}: {'another' if part.differs else 'the same'} number"
-        )
+    if part.published:
+        same = "another number" if part.differs else "the same number"
+        told["published"] = f"{published(part)} {part.unit}: {same}"
     if part.statistics is not None:
         told |= _clip_facts(part.statistics) | _frame_facts(part.statistics)
     return told
@@ -69,6 +68,11 @@ def settings(part: Part) -> str:
         if name not in ("kind", "path") and value is not None
     }
     return ", ".join(f"{name}={value}" for name, value in chosen.items())
+
+
+def published(part: Part) -> str:
+    """How many samples there should be; of several editions, each."""
+    return " or ".join(f"{count:,}" for count in part.published)
 
 
 def histograms(statistics: Statistics) -> dict[str, Sequence[Bar]]:
@@ -86,7 +90,7 @@ def _part(part: Part) -> Iterator[str]:
     yield f"{part.title}: {headline(part)}, {part.seconds:.1f} s"
     if part.differs:
         yield (
-            f"  warning: {part.listed:,} {part.unit} here, {part.published:,} published; "
+            f"  warning: {part.listed:,} {part.unit} here, {published(part)} published; "
             "is an archive missing?"
         )
     for name, value in facts(part).items():

@@ -8,7 +8,7 @@ from PIL import Image
 from dias.files import write_text
 from dias.inspection.findings import Drawn, Inspection, Part
 from dias.inspection.text import facts as part_facts
-from dias.inspection.text import headline, histograms
+from dias.inspection.text import headline, histograms, published
 from dias.report.figures import bars_figure
 from dias.report.gallery import as_data_url
 from dias.report.page import facts, folded, page, section
@@ -64,11 +64,11 @@ def _part(part: Part, *, place: str) -> str:
 
 
 def _tiles(part: Part) -> str:
-    published = ("–", "not known") if part.published is None else (f"{part.published:,}", "")
+    known, unknown = published(part) or "–", "" if part.published else "not known"
     objects = part.statistics.per_frame if part.statistics else None
     tiles = (
         (part.unit, f"{part.listed:,}", f"{part.read:,} read"),
-        ("published", published[0], "another number" if part.differs else published[1]),
+        ("published", known, "another number" if part.differs else unknown),
         ("faulty", f"{len({fault.name for fault in part.faults}):,}", ""),
         ("objects", f"{objects.median:,.0f}" if objects else "–", "median" if objects else "not known"),
     )

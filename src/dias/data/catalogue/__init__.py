@@ -16,18 +16,20 @@ def described(kind: str) -> DataSet | None:
     return next((one for one in DATA_SETS if one.kind == kind), None)
 
 
-def published(config: SourceConfig) -> int | None:
-    """Number of images or clips that the part of a data set which these settings choose should have.
+def published(config: SourceConfig) -> tuple[Count, ...]:
+    """How many images or clips the part of a data set which these settings choose should have.
 
-    None where it is not known, or where the settings choose something that was not published by itself.
+    None where that is not known, or where the settings choose something that was not published by itself;
+    several where they leave open which variant or edition it is.
     """
     values = to_dict(config)
     facts = described(values["kind"])
     if facts is None:
-        return None
+        return ()
     split, variant = _text(values.get("split")), _text(values.get(facts.variant or ""))
-    found = (one.samples for one in facts.counts if (one.split, one.variant) == (split, variant))
-    return next(found, None)
+    return tuple(
+        one for one in facts.counts if one.split == split and (variant is None or one.variant == variant)
+    )
 
 
 def _text(value: object) -> str | None:

@@ -29,15 +29,16 @@ DOWNLOADS: tuple[DataSet, ...] = (
         # 1,000. Splits: karazijal/clevrtex-generation, clevrtex_eval.py: shares 0 to 0.1 for test, to 0.2
         # for val, the rest for train.
         counts=(
-            Count(variant="full", samples=50_000),
+            Count(variant="outd", split="all", samples=10_000),
+            Count(variant="full", split="all", samples=50_000),
             Count(variant="full", split="train", samples=40_000),
             Count(variant="full", split="val", samples=5_000),
             Count(variant="full", split="test", samples=5_000),
-            Count(variant="outd", samples=10_000),
-            Count(variant="camo", samples=20_000),
-            Count(variant="grassbg", samples=20_000),
-            Count(variant="pbg", samples=20_000),
-            Count(variant="vbg", samples=20_000),
+            *(
+                Count(variant=variant, split=split, samples=samples)
+                for variant in ("camo", "grassbg", "pbg", "vbg")
+                for split, samples in (("all", 20_000), ("train", 16_000), ("val", 2_000), ("test", 2_000))
+            ),
         ),
     ),
     DataSet(
@@ -124,7 +125,7 @@ DOWNLOADS: tuple[DataSet, ...] = (
         kind="ytvis",
         title="YouTube-VIS 2019, 2021, 2022 and HQ",
         about="videos with masks and tracks of 40 classes",
-        mark="train/instances.json, or ytvis_hq-train.json",
+        mark="JPEGImages/ and annotations of train/ or valid/, or ytvis_hq-?.json",
         layout=(
             "train/JPEGImages/?/?.jpg, valid/, test/",
             "train/instances.json, valid/instances.json, test/instances.json",
@@ -135,15 +136,15 @@ DOWNLOADS: tuple[DataSet, ...] = (
         archives=("train.zip", "valid.zip", "test.zip", "HQ: https://github.com/SysCV/vmt (annotations)"),
         licence="see the site",
         paper="Yang et al., Video Instance Segmentation, ICCV 2019, arXiv:1905.04804",
-        variant="year",
+        variant="hq",
         # The site, section "Dataset Statistics". It gives no numbers for 2022, nor does SysCV/vmt for HQ.
         counts=(
-            Count(variant="2019", split="train", samples=2_238),
-            Count(variant="2019", split="valid", samples=302),
-            Count(variant="2019", split="test", samples=343),
-            Count(variant="2021", split="train", samples=2_985),
-            Count(variant="2021", split="valid", samples=421),
-            Count(variant="2021", split="test", samples=453),
+            Count(variant="False", edition="2019", split="train", samples=2_238),
+            Count(variant="False", edition="2019", split="valid", samples=302),
+            Count(variant="False", edition="2019", split="test", samples=343),
+            Count(variant="False", edition="2021", split="train", samples=2_985),
+            Count(variant="False", edition="2021", split="valid", samples=421),
+            Count(variant="False", edition="2021", split="test", samples=453),
         ),
     ),
     DataSet(

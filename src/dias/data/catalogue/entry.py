@@ -12,11 +12,13 @@ class Count:
         samples: images, or clips of a set of clips.
         split: value of the setting `split`; None: the set has no splits.
         variant: value of the setting that `DataSet.variant` names; None: the set has no variants.
+        edition: which of several that no setting tells apart.
     """
 
     samples: int
     split: str | None = None
     variant: str | None = None
+    edition: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
