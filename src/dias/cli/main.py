@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from dias.cli import cache, evaluate, import_official, recipes, report, segment, synth, train
+from dias.cli import cache, data, evaluate, import_official, recipes, report, segment, synth, train
 from dias.errors import DiasError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("report")(report.report)
 app.command("import-official")(import_official.import_official)
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

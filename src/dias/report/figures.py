@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dias.inspection.findings import Bar
 from dias.report.journal import Curve
 
 if TYPE_CHECKING:
@@ -73,6 +74,17 @@ def histogram_figure(
         _legend(axes)
     axes.set_xlim(0, 100)
     return _svg(figure, name=title)
+
+
+def bars_figure(bars: Sequence[Bar], *, title: str, name: str) -> str:
+    """A bar for each sort of thing that is counted; `name` tells the figure from others of the page."""
+    figure = _figure()
+    axes = _axes(figure, title=title, x="", y="")
+    places = range(len(bars))
+    axes.bar(places, [bar.count for bar in bars], color=_SERIES[0], alpha=0.75, width=0.8)
+    turned = 35 if len(bars) > 8 or any(len(bar.label) > 5 for bar in bars) else 0
+    axes.set_xticks(places, [bar.label for bar in bars], rotation=turned, ha="right" if turned else "center")
+    return _svg(figure, name=name)
 
 
 def _figure() -> "Figure":

@@ -92,13 +92,14 @@ def data_url(file: Path) -> tuple[str, int, int]:
     if picture.width > _WIDEST:
         height = max(round(picture.height * _WIDEST / picture.width), 1)
         picture = picture.resize((_WIDEST, height), Image.Resampling.LANCZOS)
+    return as_data_url(picture), picture.width, picture.height
+
+
+def as_data_url(picture: Image.Image) -> str:
+    """A picture in memory as a data: address (lossy WebP)."""
     stream = io.BytesIO()
     picture.save(stream, format="WEBP", quality=_QUALITY)
-    return (
-        f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}",
-        picture.width,
-        picture.height,
-    )
+    return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def _plain_name(file: Path) -> str:

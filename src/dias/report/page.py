@@ -44,12 +44,14 @@ figure{margin:0 0 1.3rem}
 figure img{display:block;width:100%;height:auto;border-radius:6px}
 figcaption{font-size:.9rem;padding-top:.3rem}
 .photos{display:grid;grid-template-columns:minmax(0,1fr);gap:.4rem 1.2rem}
+.grid{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:.4rem 1.2rem;align-items:start}
+.grid figcaption{overflow-wrap:anywhere}
 pre{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem;
 font-size:.82rem;line-height:1.45}
 summary{cursor:pointer}
 @media (max-width:640px){main{padding-top:1.5rem}h1{font-size:1.5rem}
 .tiles{grid-template-columns:repeat(2,1fr)}
-.charts{grid-template-columns:minmax(0,1fr)}.chart{padding:.5rem}.wide img{width:680px;max-width:none}
+.charts,.grid{grid-template-columns:minmax(0,1fr)}.chart{padding:.5rem}.wide img{width:680px;max-width:none}
 th,td{padding:.4rem .35rem}table.scores{font-size:.84rem}
 table.scores td:nth-child(-n+2){white-space:normal;text-align:left}
 th:last-child,td:last-child{padding-right:0}

@@ -1,0 +1,58 @@
+"""Data that is made, packed or brought by the user."""
+
+from dias.data.catalogue.entry import Count, DataSet
+
+OWN: tuple[DataSet, ...] = (
+    DataSet(
+        kind="scenes",
+        title="Rendered scenes",
+        about="textured objects with masks, as `dias synth images` renders them",
+        mark="scenes.json",
+        layout=("scenes.json, objects.jsonl", "images/?.png", "masks/?.png"),
+        site="dias synth images FOLDER --count 1000",
+        licence="none: render what you like",
+        recipe="scenes",
+    ),
+    DataSet(
+        kind="folder",
+        title="Images of your own",
+        about="any folder of pictures, with or without masks",
+        mark="images/ and masks/ side by side, or any picture",
+        layout=("images/?.jpg", "masks/?.png   segment numbers, 0 is the background", "or: ?.jpg, ?/?.png"),
+    ),
+    DataSet(
+        kind="frames",
+        title="Clips of your own, as frames",
+        about="a folder of pictures for each clip",
+        mark="folders of numbered pictures",
+        layout=("?/00000.jpg, ?/00001.jpg, ...",),
+        unit="clips",
+    ),
+    DataSet(
+        kind="videos",
+        title="Clips of your own, as video files",
+        about="a folder of videos",
+        mark="video files",
+        layout=("?.mp4, ?/?.mkv, ...",),
+        unit="clips",
+    ),
+    DataSet(
+        kind="packed",
+        title="Packed shards",
+        about="any of these, as `dias data pack` writes it",
+        mark="the index that dias data pack writes",
+        layout=("as dias data pack wrote it",),
+        site="dias data pack FOLDER SHARDS",
+        licence="that of the data set",
+    ),
+    DataSet(
+        kind="photos",
+        title="Sample photos",
+        about="seven photos that scikit-image and scikit-learn ship",
+        mark="the word photos in place of a path",
+        layout=("none: pip install 'dias-ocl[compare]'",),
+        site="https://scikit-image.org, https://scikit-learn.org",
+        licence="see their sites",
+        counts=(Count(samples=7),),
+    ),
+)
