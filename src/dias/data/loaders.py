@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from dias.data.centre import EvaluationBatch, evaluation_batches
 from dias.data.order import Key, TrainingOrder
-from dias.data.samples import ImageSample, ImageSource, Skipped
-from dias.data.transforms import as_tensor, look, numbered_view
+from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
+from dias.data.showing import show
+from dias.data.transforms import numbered_view
 from dias.errors import DiasError, SampleError
 
 __all__ = [
@@ -118,7 +119,7 @@ class ViewedImages(Dataset[Tensor]):
             if self._unreadable[place]:
                 continue
             try:
-                sample = self.source[self.indices[place]]
+                sample = picture_of(self.source, self.indices[place])
             except SampleError:
                 if self.policy == "stop":
                     raise
@@ -130,13 +131,12 @@ class ViewedImages(Dataset[Tensor]):
     def _view(self, sample: ImageSample, *, index: int, number: int) -> UInt8[Tensor, "3 h w"]:
         height, width = sample.image.shape[:2]
         view = numbered_view(height, width, size=self.size, seed=self.seed, index=index, number=number)
-        picture = ImageSample(image=sample.image, name=sample.name)  # masks are not trained on: leave them
-        return as_tensor(look(picture, view).image)
+        return show(sample.image, view)
 
     def _reason(self, index: int) -> Skipped:
         reason = "could not be read at first; it can now"
         try:
-            self.source[index]
+            picture_of(self.source, index)
         except SampleError as error:
             reason = error.problem
         return Skipped(name=self.source.name(index), reason=reason)

@@ -146,6 +146,28 @@ class ClipSource(Protocol):
         ...
 
 
+@runtime_checkable
+class PictureSource(Protocol):
+    """A data set of images that can also be read without its labels, which training never looks at."""
+
+    def picture(self, index: int) -> ImageSample:
+        """Read an image and its name alone.
+
+        Raises:
+            SampleError: names the file that cannot be read.
+        """
+        ...
+
+
+def picture_of(source: ImageSource, index: int) -> ImageSample:
+    """Read an image, and of its labels no more than the data set cannot leave unread.
+
+    Raises:
+        SampleError: names the file that cannot be read.
+    """
+    return source.picture(index) if isinstance(source, PictureSource) else source[index]
+
+
 def fingerprint_of(files: Iterable[tuple[str, int]]) -> str:
     """SHA-256 over sorted (name, bytes) pairs, in hexadecimal."""
     digest = hashlib.sha256()

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from dias.data.samples import ImageSource, Skipped
+from dias.data.samples import ImageSource, Skipped, picture_of
 from dias.errors import DiasError, FileError
 from dias.files import atomic
 from dias.inference.segment import UNSEEN, Segmentation, Segmenter
@@ -122,7 +122,8 @@ def _coco(file: Path) -> Iterator[CocoWriter]:
 
 
 def _save(found: Segmentation, source: ImageSource, index: int, place: Path) -> None:
-    image = source[index].image  # read once more: keeping it would hold a batch of large pictures in memory
+    # read once more: keeping it would hold a batch of large pictures in memory
+    image = picture_of(source, index).image
     _write(place, ".overlay.png", png(overlay(image, found.labels, palette=_own_colours(found))))
     _write(place, ".mask.png", mask_png(found))
     slots = io.BytesIO()

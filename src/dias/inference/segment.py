@@ -17,7 +17,7 @@ from torch import Tensor
 
 from dias.backbones.frozen import FrozenBackbone
 from dias.data.images import as_rgb
-from dias.data.samples import ImageSample, ImageSource, Skipped
+from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.data.transforms import View, centre_view, look
 from dias.errors import DiasError, SampleError, SettingError
 from dias.masks import boxes_from_labels, label_map
@@ -186,7 +186,7 @@ class Segmenter:
 
     def _read(self, source: ImageSource, index: int) -> _Seen | Skipped:
         try:
-            return self._see(source[index].image, name=source.name(index))
+            return self._see(picture_of(source, index).image, name=source.name(index))
         except SampleError as error:
             return Skipped(name=source.name(index), reason=error.problem)
         except (OSError, MemoryError) as error:
