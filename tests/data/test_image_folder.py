@@ -7,6 +7,8 @@ from PIL import Image
 from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT, from_dict, to_dict
+from dias.data.loaders import ViewedImages
+from dias.data.samples import picture_of
 from dias.data.sources import (
     ImageFolder,
     ImageFolderConfig,
@@ -150,3 +152,14 @@ def test_photos_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dias.data.sources.photos.find_spec", lambda name: None)
     with pytest.raises(DiasError, match=r"skimage is not installed; run: pip install 'dias-ocl\[compare\]'"):
         PhotosConfig().build()
+
+
+def test_a_picture_comes_without_its_mask(folder: Path, tmp_path: Path) -> None:
+    """Training looks at no label: one that is missing, or damaged, does not concern it."""
+    source = ImageFolder(folder, masks=tmp_path)
+    with pytest.raises(SampleError, match="has no mask"):
+        source[0]
+    picture = picture_of(source, 0)
+    assert (picture.name, picture.mask) == (source.name(0), None)
+    np.testing.assert_array_equal(picture.image, ImageFolder(folder)[0].image)
+    assert ViewedImages(source, size=8, seed=0)[(0, 0)].shape == (3, 8, 8)

@@ -18,7 +18,8 @@ from dias.data.loaders import (
     training_loader,
 )
 from dias.data.samples import ImageSample
-from dias.data.transforms import look, numbered_view
+from dias.data.showing import show
+from dias.data.transforms import numbered_view
 from dias.errors import CacheError, DiasError, SampleError
 
 
@@ -127,9 +128,8 @@ def test_an_order_of_nothing_is_refused() -> None:
 
 def test_a_view_is_what_its_number_says() -> None:
     source = Pictures()
-    sample = source[5]
     view = numbered_view(20, 30, size=8, seed=3, index=5, number=9)
-    expected = torch.from_numpy(look(sample, view).image).permute(2, 0, 1)
+    expected = show(source[5].image, view)
     assert torch.equal(ViewedImages(source, size=8, seed=3)[(5, 9)], expected)
     part = ViewedImages(source, size=8, seed=3, indices=[4, 5, 7])
     assert len(part) == 3

@@ -17,8 +17,9 @@ import transformers
 from PIL import Image
 
 from dias.backbones import BackboneConfig, FrozenBackbone
+from dias.data.showing import show
 from dias.data.sources import ImageFolderConfig
-from dias.data.transforms import as_tensor, centre_view, look, numbered_view
+from dias.data.transforms import centre_view, numbered_view
 from dias.errors import CacheError, DiasError, SampleError
 from dias.features import FeatureCache, Views, build_cache, unreadable
 from dias.features.writing import CacheWriter
@@ -81,15 +82,15 @@ def test_cached_features_are_the_live_ones(
     assert (len(cache), cache.grid, cache.channels) == (COUNT, (4, 4), 16)
     assert cache.names == tuple(source.name(i) for i in range(COUNT))
     for index in range(COUNT):
-        sample = source[index]
-        height, width = sample.image.shape[:2]
+        image = source[index].image
+        height, width = image.shape[:2]
         for view in range(max(number, 1)):
             chosen = (
                 numbered_view(height, width, size=35, seed=5, index=index, number=view)
                 if number
                 else centre_view(height, width, size=35)
             )
-            live = backbone(as_tensor(look(sample, chosen).image)[None]).features[0]
+            live = backbone(show(image, chosen)[None]).features[0]
             cached = cache.read(index, view)
             assert cached.dtype == np.float16
             torch.testing.assert_close(torch.tensor(cached).float(), live, atol=1e-3, rtol=1e-3)

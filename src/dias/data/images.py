@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dias.data.jpeg import usual_jpeg
 from dias.errors import DiasError, SampleError
 
 _LARGEST_SIDE = 20_000  # pixels
@@ -27,6 +28,9 @@ def read_image(file: Path) -> UInt8[np.ndarray, "h w 3"]:
             (32 bits), has a side below 2 or above 20,000 pixels, or more than 200 million pixels in all
             (Pillow's own limit, about 179 million unless `PIL.Image.MAX_IMAGE_PIXELS` is raised, holds too).
     """
+    usual = usual_jpeg(file)
+    if usual is not None:
+        return usual
     image = _open(file)
     try:
         return _converted(image)
@@ -200,4 +204,4 @@ def _converted(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
         picture = image.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         return np.array(Image.alpha_composite(white, picture).convert("RGB"))
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))

@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 from dias.data.centre import EvaluationBatch, evaluation_batches
 from dias.data.order import Key, TrainingOrder
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
-from dias.data.transforms import as_tensor, look, numbered_view
+from dias.data.showing import show
+from dias.data.transforms import numbered_view
 from dias.errors import DiasError, SampleError
 
 __all__ = [
@@ -130,7 +131,7 @@ class ViewedImages(Dataset[Tensor]):
     def _view(self, sample: ImageSample, *, index: int, number: int) -> UInt8[Tensor, "3 h w"]:
         height, width = sample.image.shape[:2]
         view = numbered_view(height, width, size=self.size, seed=self.seed, index=index, number=number)
-        return as_tensor(look(sample, view).image)
+        return show(sample.image, view)
 
     def _reason(self, index: int) -> Skipped:
         reason = "could not be read at first; it can now"

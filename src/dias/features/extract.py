@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float16, UInt8
+from torch import Tensor
 
 from dias.backbones.frozen import FrozenBackbone
 from dias.data.samples import ImageSource, picture_of
-from dias.data.transforms import centre_view, look, numbered_view
+from dias.data.showing import show
+from dias.data.transforms import centre_view, numbered_view
 from dias.errors import CacheError, DiasError, SampleError
 from dias.features.key import CacheKey
 from dias.features.store import FeatureCache, Layout
@@ -22,7 +24,7 @@ from dias.progress import ProgressLine
 _HALF_MAX = 65504.0
 _READERS = 2
 
-Pictures = UInt8[np.ndarray, "v s s 3"]
+Pictures = UInt8[Tensor, "v 3 s s"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +125,17 @@ def _batches(
 
 def _read(source: ImageSource, index: int, views: Views) -> Pictures | SampleError:
     try:
-        picture = picture_of(source, index)
+        image = picture_of(source, index).image
     except SampleError as error:
         return error
-    height, width = picture.image.shape[:2]
+    height, width = image.shape[:2]
     if not views.number:
-        return look(picture, centre_view(height, width, size=views.size)).image[None]
+        return show(image, centre_view(height, width, size=views.size))[None]
     seen = [
         numbered_view(height, width, size=views.size, seed=views.seed, index=index, number=number)
         for number in range(views.number)
     ]
-    return np.stack([look(picture, view).image for view in seen])
+    return torch.stack([show(image, view) for view in seen])
 
 
 def _write(
@@ -148,7 +150,7 @@ def _write(
     for index in found.keys() - readable.keys():
         writer.leave_out(index)
     if readable:
-        features = _features(backbone, np.concatenate(list(readable.values())), batch=batch)
+        features = _features(backbone, torch.cat(list(readable.values())), batch=batch)
         rows = features.reshape(len(readable), *layout.shape[1:])
         for index, row in zip(readable, rows, strict=True):
             writer.put(index, row)
@@ -156,9 +158,8 @@ def _write(
 
 
 def _features(
-    backbone: FrozenBackbone, pictures: UInt8[np.ndarray, "b s s 3"], *, batch: int
+    backbone: FrozenBackbone, images: UInt8[Tensor, "b 3 s s"], *, batch: int
 ) -> Float16[np.ndarray, "b m c"]:
-    images = torch.from_numpy(pictures).permute(0, 3, 1, 2)
     device = backbone.mean.device
     starts = range(0, len(images), batch)
     tokens = torch.cat([backbone(images[i : i + batch].to(device)).features.cpu() for i in starts])

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from dias.backbones.frozen import FrozenBackbone
 from dias.data.frames import images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
-from dias.data.samples import ImageSample, ImageSource, Skipped
+from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.errors import DiasError, SampleError, SettingError
 from dias.features import FeatureCache, unreadable
 from dias.models.image import ImageModel
@@ -35,6 +35,10 @@ class Part:
 
     def __getitem__(self, index: int) -> ImageSample:
         return self.source[self.indices[index]]
+
+    def picture(self, index: int) -> ImageSample:
+        """Read a picture without its labels."""
+        return picture_of(self.source, self.indices[index])
 
     def name(self, index: int) -> str:
         """Name of a picture, without reading it."""

@@ -1,6 +1,7 @@
 """Any folder of pictures, with or without masks; or one picture."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -76,17 +77,26 @@ class ImageFolder:
         Raises:
             SampleError: the picture cannot be read, or its mask is missing, unreadable or of another size.
         """
-        name = self.names[index]
-        image = read_image(self.folder / name)
+        picture = self.picture(index)
         if self.masks is None:
-            return ImageSample(image=image, name=name)
+            return picture
+        name = self.names[index]
         file = (self.masks / name).with_suffix(".png")
         if not file.exists():
             raise SampleError(
                 self.folder / name, f"has no mask: {file} does not exist", do="add it, or leave out masks"
             )
-        height, width = image.shape[:2]
-        return ImageSample(image=image, name=name, mask=read_mask(file, size=(height, width)))
+        height, width = picture.image.shape[:2]
+        return replace(picture, mask=read_mask(file, size=(height, width)))
+
+    def picture(self, index: int) -> ImageSample:
+        """Read a picture without its mask.
+
+        Raises:
+            SampleError: it cannot be read.
+        """
+        name = self.names[index]
+        return ImageSample(image=read_image(self.folder / name), name=name)
 
     def name(self, index: int) -> str:
         """Path of a picture below the folder, with forward slashes."""

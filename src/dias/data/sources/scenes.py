@@ -1,6 +1,7 @@
 """Rendered scenes, as `dias synth images` writes them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,21 +61,24 @@ class Scenes:
         return len(self.files)
 
     def __getitem__(self, index: int) -> ImageSample:
-        image = read_image(self.files[index])
+        picture = self.picture(index)
         file = self.folder / "masks" / f"{self.files[index].stem}.png"
-        mask = read_mask(file, size=image.shape[:2])
+        mask = read_mask(file, size=picture.image.shape[:2])
         things = self.objects[index]
         if mask.max(initial=0) > len(things):
             raise SampleError(
                 file, f"has segment {mask.max()}, objects.jsonl knows {len(things)}", do="render anew"
             )
-        return ImageSample(
-            image=image,
-            name=self.name(index),
+        return replace(
+            picture,
             mask=mask,
             boxes=np.array([thing["box"] for thing in things], dtype=np.float32).reshape(-1, 4),
             classes=np.array([thing["class"] for thing in things], dtype=np.int64),
         )
+
+    def picture(self, index: int) -> ImageSample:
+        """Read a picture alone."""
+        return ImageSample(image=read_image(self.files[index]), name=self.name(index))
 
     def name(self, index: int) -> str:
         """File name of the picture."""
