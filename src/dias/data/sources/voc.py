@@ -55,10 +55,10 @@ class VocConfig:
         return None
 
     def splits(self) -> tuple[str, ...]:
-        """Those that there is a list of."""
+        """Those that there is a list of; trainaug only in a mode that it has masks for."""
         folder = _folder(Path(self.path).expanduser(), self.year)
         listed = tuple(split for split in _LISTED if (folder / _LISTS / f"{split}.txt").is_file())
-        return (*listed, "trainaug") if _knows_trainaug(folder) else listed
+        return (*listed, "trainaug") if self.mode != "object" and _knows_trainaug(folder) else listed
 
     def build(self) -> "Voc":
         """List the pictures.
