@@ -5,12 +5,14 @@ message are walked in the file, from length to length; what is wanted is read, a
 Google's library. Source: tensorflow/core/example/{example,feature}.proto (the field numbers below).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
+from jaxtyping import Float32, Int64
 
 from dias.data.formats.records import Record
 
@@ -65,8 +67,8 @@ class Example:
         """
         return self.record.read(span.start, span.stop)
 
-    def integers(self, name: str, *, most: int) -> Sequence[int]:
-        """The integers of a feature; of a part of them (a slice) the others are not turned into objects.
+    def integers(self, name: str, *, most: int) -> Int64[np.ndarray, " n"]:
+        """The integers of a feature.
 
         Args:
             name: of the feature.
@@ -75,17 +77,15 @@ class Example:
         Raises:
             SampleError: there is no such feature, it has something else, is damaged, or too long.
         """
-        found: Sequence[int] = self._numbers(name, "int64_list", most)
-        return found
+        return np.array(self._numbers(name, "int64_list", most), dtype=np.int64)
 
-    def floats(self, name: str, *, most: int) -> Sequence[float]:
+    def floats(self, name: str, *, most: int) -> Float32[np.ndarray, " n"]:
         """The floats of a feature, as `integers`.
 
         Raises:
             SampleError: as `integers`.
         """
-        found: Sequence[float] = self._numbers(name, "float_list", most)
-        return found
+        return np.array(self._numbers(name, "float_list", most), dtype=np.float32)
 
     def _feature(self, name: str) -> Span:
         if name not in self._features:

@@ -42,7 +42,7 @@ class MoviConfig:
         split: `test` only has things and backgrounds that are in no other split (C, D and E).
         variant: which, where the path holds several.
         size: side of the pictures, where the path holds several: 128 or 256.
-        flow: read the forward flow too. It is slow: a frame's can only be had by decoding that of the clip.
+        flow: read the forward flow too; a frame's can only be had by decoding that of the whole clip.
         depth: read the depth too.
         checksums: read and check each record as a whole before anything of it is used: 27 MB a clip. Without,
             damage is found by the checks within the pictures; flow and depth range have none.
@@ -151,7 +151,7 @@ class Movi:
             raise IndexError(numbers)
         video = self._pictures(example, "video", pictures, numbers, mode="RGB")
         masks = self._of(example, "segmentations", len(pictures), numbers, mode="L").astype(np.int32)
-        classes = np.array(example.integers(self._classes, most=_MOST_OBJECTS), dtype=np.int64)
+        classes = example.integers(self._classes, most=_MOST_OBJECTS)
         if masks.max(initial=0) > len(classes):
             raise example.record.fault(
                 f"has segment {masks.max()}, but the classes ({self._classes}) of only {len(classes)} objects"
@@ -200,10 +200,10 @@ class Movi:
             raise example.record.fault(
                 f"has a forward_flow of {len(values):,} numbers, expected {count * each:,}"
             )
-        stored = np.array([values[number * each : (number + 1) * each] for number in numbers], dtype=np.int64)
+        stored = values.reshape(count, height, width, 2)[list(numbers)]
         if stored.min(initial=0) < 0 or stored.max(initial=0) > 65_535:
             raise example.record.fault("has a forward_flow with numbers of more than 16 bits")
-        flow = _in_range(example, "forward_flow", stored.reshape(-1, height, width, 2))
+        flow = _in_range(example, "forward_flow", stored)
         return np.ascontiguousarray(flow[..., ::-1])
 
     def _depth(self, example: Example, count: int, numbers: Sequence[int]) -> Float32[np.ndarray, "t h w"]:
@@ -212,13 +212,14 @@ class Movi:
 
 def _in_range(example: Example, feature: str, stored: Shaped[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"]:
     """Sixteen bits as shares of the range that the clip's metadata has."""
-    limits = list(example.floats(f"metadata/{feature}_range", most=2))
+    limits = example.floats(f"metadata/{feature}_range", most=2).tolist()
     if len(limits) != 2 or not all(map(math.isfinite, limits)) or limits[0] > limits[1]:
         raise example.record.fault(
             f"has the {feature}_range {limits}, expected the least and the greatest value"
         )
     low, high = limits
-    return (stored / 65_535 * (high - low) + low).astype(np.float32)
+    values: np.ndarray = (stored / 65_535 * (high - low) + low).astype(np.float32)
+    return values
 
 
 def _opened(config: MoviConfig) -> TfdsFolder:
