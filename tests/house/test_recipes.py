@@ -8,7 +8,7 @@ from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
 
 
 def test_the_recipes_are_those_that_are_promised() -> None:
-    assert shipped() == ["clevrtex", "coco", "scenes", "scenes-cpu", "voc"]
+    assert shipped() == ["clevrtex", "coco", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc"]
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -21,7 +21,15 @@ def test_every_recipe_builds_its_model_and_survives_a_round_trip(name: str, tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "slots", "steps"), [("clevrtex", 11, 50_000), ("coco", 7, 100_000), ("voc", 6, 50_000)]
+    ("name", "slots", "steps"),
+    [
+        ("clevrtex", 11, 50_000),
+        ("coco", 7, 100_000),
+        ("movi-c", 11, 50_000),
+        ("movi-d", 21, 50_000),
+        ("movi-e", 24, 50_000),
+        ("voc", 6, 50_000),
+    ],
 )
 def test_the_papers_hyper_parameters(name: str, slots: int, steps: int) -> None:
     """Method, section 6."""
@@ -54,7 +62,7 @@ def test_a_wrong_setting_is_named(change: str, message: str) -> None:
 
 def test_an_unknown_recipe_lists_the_shipped_ones() -> None:
     with pytest.raises(
-        DiasError, match=r"recipe 'coca': no such file.*clevrtex, coco, scenes, scenes-cpu, voc"
+        DiasError, match=r"recipe 'coca': no such file.*clevrtex, coco, movi-c, .*, scenes, scenes-cpu, voc"
     ):
         read_recipe("coca")
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float64, Integer
+from scipy.ndimage import find_objects
 
 
 def boxes_from_labels(labels: Integer[np.ndarray, "h w"], count: int) -> Float64[np.ndarray, "k 4"]:
@@ -13,9 +14,8 @@ def boxes_from_labels(labels: Integer[np.ndarray, "h w"], count: int) -> Float64
     """
     height, width = labels.shape
     boxes = np.zeros((count, 4))
-    for number, box in enumerate(boxes, start=1):
-        inside = labels == number
-        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        if len(rows):
-            box[:] = columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height
+    for box, place in zip(boxes, find_objects(labels, max_label=count) if count else (), strict=True):
+        if place is not None:
+            rows, columns = place
+            box[:] = columns.start / width, rows.start / height, columns.stop / width, rows.stop / height
     return boxes

@@ -14,13 +14,14 @@ from dias.data.sources.clevrtex import ClevrTexConfig
 from dias.data.sources.coco import CocoConfig
 from dias.data.sources.contract import SourceConfig, Use
 from dias.data.sources.image_folder import ImageFolder, ImageFolderConfig
+from dias.data.sources.movi import Movi, MoviConfig
 from dias.data.sources.photos import Photos, PhotosConfig
 from dias.data.sources.scenes import ScenesConfig
 from dias.data.sources.voc import VocConfig
 from dias.errors import DiasError, FileError
 
 Source = Annotated[
-    ImageFolderConfig | PhotosConfig | ScenesConfig | ClevrTexConfig | CocoConfig | VocConfig,
+    ImageFolderConfig | PhotosConfig | ScenesConfig | ClevrTexConfig | CocoConfig | VocConfig | MoviConfig,
     Field(discriminator="kind"),
 ]
 
@@ -31,6 +32,7 @@ _RECOGNISED: tuple[type[SourceConfig], ...] = (
     ClevrTexConfig,
     CocoConfig,
     VocConfig,
+    MoviConfig,
     ImageFolderConfig,
 )
 
@@ -39,6 +41,8 @@ __all__ = [
     "CocoConfig",
     "ImageFolder",
     "ImageFolderConfig",
+    "Movi",
+    "MoviConfig",
     "Photos",
     "PhotosConfig",
     "ScenesConfig",
