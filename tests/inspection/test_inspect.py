@@ -1,6 +1,7 @@
 """A whole set passes, a broken one names exactly its broken files, statistics are those of the masks."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dias.data.samples import ImageSample
+from dias.data.sources import open_source
 from dias.data.sources.photos import PhotosConfig
 from dias.errors import DiasError
 from dias.inspection import inspect
@@ -234,3 +236,16 @@ def test_a_split_that_holds_all_others_is_read_only_by_name(toys: Path) -> None:
     (toys / "val").rename(toys / "all")
     assert [part.title for part in look(toys).parts] == ["train"]
     assert [part.title for part in look(toys, split="all").parts] == ["all"]
+
+
+def test_every_sum_is_checked(tmp_path: Path) -> None:
+    """A wrong byte outside the pictures: training does not see it, for whole records are not summed up."""
+    shutil.copytree(Path(__file__).parents[1] / "miniatures" / "movi" / "movi_a", tmp_path / "movi_a")
+    [file] = tmp_path.rglob("movi_a-train.tfrecord-*")
+    text = bytearray(file.read_bytes())
+    text[-5] ^= 1  # the last byte of the last record, before its sum
+    file.write_bytes(text)
+    assert len(open_source(tmp_path, use="train")[0].image)
+    [part] = look(tmp_path).parts
+    assert (part.listed, part.read, len(part.faults)) == (1, 1, 1)
+    assert "CRC-32C" in part.faults[0].problem

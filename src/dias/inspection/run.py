@@ -78,7 +78,7 @@ def _configs(
     path: Path, settings: list[str], split: str | None
 ) -> tuple[SourceConfig, list[tuple[str, SourceConfig]]]:
     """Settings of what lies at a path, and of each part of it under the part's name."""
-    config = config_for(path, use="evaluate", settings=settings)
+    config = config_for(path, use="check", settings=settings)
     there = config.splits()
     if split is None and any(change.partition("=")[0].strip() == "split" for change in settings):
         split = str(to_dict(config)["split"])

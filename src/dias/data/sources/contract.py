@@ -5,8 +5,9 @@ from typing import Literal, Protocol, runtime_checkable
 
 from dias.data.samples import ClipSource, ImageSource
 
-# What a data set is opened for, where the user names no split: `train` or `evaluate`.
-Use = Literal["train", "evaluate"]
+# What a data set is opened for. It chooses the split, where the user names none; `check` is as `evaluate`, with
+# every sum looked at that the files carry.
+Use = Literal["train", "evaluate", "check"]
 
 
 @runtime_checkable
@@ -19,7 +20,7 @@ class SourceConfig(Protocol):
 
         Args:
             path: what the user named; it may not exist.
-            use: chooses the split, where there are several.
+            use: chooses the split, where there are several; and whether sums are checked that are costly.
         """
         ...
 

@@ -63,7 +63,9 @@ class MoviConfig:
     def at(cls, path: Path, *, use: Use) -> "MoviConfig | None":
         """Where a version's folder is, or below, with record files of such a name."""
         split: Literal["train", "validation"] = "train" if use == "train" else "validation"
-        return cls(path=str(path), split=split) if _versions(path) else None
+        if not _versions(path):
+            return None
+        return cls(path=str(path), split=split, checksums=use == "check")
 
     def splits(self) -> tuple[str, ...]:
         """Those of the version's `dataset_info.json`."""
