@@ -81,7 +81,7 @@ def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
 def _evaluate(name: str, data: Path, *, given: argparse.Namespace) -> Row:
     runs = [_run(name, seed, given=given) for seed in given.seeds]
     file = given.out / f"{name.replace(' ', '-')}-{data.name}.json"
-    _dias(["eval", *runs, data, "--out", file], threads=os.cpu_count() or 1)
+    _dias(["eval", *runs, data, "--size", 224, "--out", file], threads=os.cpu_count() or 1)
     found = Results.load(file).evaluations
     best = [one.best_map.mean for one in found]
     first = [row.mean for one in found for row in one.rows if row.variant == "first"]

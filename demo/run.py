@@ -34,7 +34,8 @@ def main() -> int:
     scores, scenes, photos = out / "evaluation.json", out / "scenes", out / "photos"
     dias("cache", SCENES / "train", out / "cache", "--views", 2)
     dias("train", "scenes-cpu", "--cache", out / "cache", "--out", out / "run")
-    dias("eval", out / "run", SCENES / "test", "--clustering", "--out", scores, "--pictures", scenes)
+    shown = ("--size", 224)  # as the scenes were rendered
+    dias("eval", out / "run", SCENES / "test", *shown, "--clustering", "--out", scores, "--pictures", scenes)
     dias("segment", out / "run", "photos", "--out", photos, "--compare", "--map", "decoder")
     found = ("--evaluation", scores, "--pictures", scenes, "--photos", photos)
     dias("report", out / "run", *found, "--out", out / "report.html")

@@ -1,6 +1,6 @@
 """Evaluation with a model that sees exactly what is there: exact scores, whatever order its slots have."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ from dias.evaluation import (
     evaluate,
     evaluate_all,
     evaluate_clustering,
+    rules_of,
 )
 from dias.evaluation.pictures import choose, draw_pictures
+from dias.evaluation.protocol import Protocol
 from dias.evaluation.results import METRICS
 from dias.evaluation.run import Candidate
 from dias.models.image import ImageModel
@@ -29,7 +31,13 @@ from dias.models.outputs import SlotOutput
 
 GRID, PATCH, SLOTS = 4, 8, 5
 SIZE = GRID * PATCH
-CONFIG = EvaluationConfig(size=SIZE, batch=2)
+PLAIN = [metric for metric in METRICS if metric != "mbo_class"]  # those that need no classes
+CONFIG = EvaluationConfig(rules=rules_of("dias", size=SIZE), batch=2)
+
+
+def by(protocol: Protocol = "dias", **changes: object) -> EvaluationConfig:
+    """The settings of the tests, by some protocol's rules at the size of the test's pictures."""
+    return replace(CONFIG, rules=rules_of(protocol, **({"size": SIZE, "view": SIZE} | changes)))
 
 
 def bands(*labels: int) -> np.ndarray:
@@ -43,6 +51,7 @@ class Source:
 
     masks: list[np.ndarray | None]
     ignore: np.ndarray | None = None
+    classes: np.ndarray | None = None
     unreadable: tuple[int, ...] = ()
 
     def __len__(self) -> int:
@@ -56,7 +65,9 @@ class Source:
         image = np.stack([shown * 20, np.zeros_like(shown), np.full_like(shown, index)], axis=-1).astype(
             np.uint8
         )
-        return ImageSample(image=image, name=self.name(index), mask=mask, ignore=self.ignore)
+        return ImageSample(
+            image=image, name=self.name(index), mask=mask, ignore=self.ignore, classes=self.classes
+        )
 
     def name(self, index: int) -> str:
         return f"{index:03d}.png"
@@ -80,9 +91,11 @@ class Seer(FrozenBackbone):
         self.config, self.weights, self.channels, self.patch = None, Weights(), SLOTS, PATCH
         self.anchor = nn.Parameter(torch.zeros(1))
         self.calls = 0
+        self.seen: list[tuple[int, int]] = []
 
     def forward(self, images: Tensor) -> Tokens:
         self.calls += 1
+        self.seen.append(tuple(images.shape[-2:]))
         red = nn.functional.avg_pool2d(images[:, :1].float(), PATCH).flatten(1) / 20
         return Tokens(features=nn.functional.one_hot(red.round().long(), SLOTS).float(), grid=(GRID, GRID))
 
@@ -126,9 +139,9 @@ THREE = Source([bands(0, 1, 2, 3), bands(0, 0, 1, 2), bands(4, 1)])
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [3, 0, 4, 2, 1]])
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_a_perfect_model_scores_one_whatever_its_slots_order(order: list[int], batch: int) -> None:
-    found = measured(THREE, config=EvaluationConfig(size=SIZE, batch=batch), order=order)
+    found = measured(THREE, config=replace(CONFIG, batch=batch), order=order)
     for map in ("aggregation", "decoder"):
-        for metric in METRICS:
+        for metric in PLAIN:
             assert found.row("final", map=map).values(metric) == pytest.approx([1, 1, 1])
     early = found.row("first iteration", map="aggregation")
     assert early.mbo == pytest.approx([1 / 2, (2 / 3 + 1 / 3 + 1) / 3, 1])
@@ -152,7 +165,7 @@ def test_rows_are_the_stages_and_maps_that_exist() -> None:
         Knower(Seer(), order=[0, 1, 2, 3, 4], decodes=False), THREE, config=CONFIG, progress=False
     )
     assert [row.map for row in without.rows] == ["aggregation"] * 3
-    only = measured(THREE, config=EvaluationConfig(size=SIZE, maps=("decoder",)))
+    only = measured(THREE, config=replace(CONFIG, maps=("decoder",)))
     assert [row.map for row in only.rows] == ["decoder", "decoder"]
 
 
@@ -168,24 +181,74 @@ def test_images_without_foreground_are_left_out_of_its_mean() -> None:
     found = measured(Source([bands(0, 0), bands(0, 1)])).row("final", map="decoder")
     assert np.isnan(found.ari_foreground[0])
     assert found.mean.ari_foreground == pytest.approx(1)
-    assert [found.counted(metric) for metric in METRICS] == [2, 1, 2, 2]
+    assert [found.counted(metric) for metric in PLAIN] == [2, 1, 2, 2]
 
 
-def test_ignored_pixels_do_not_count() -> None:
-    masks = [bands(0, 1, 2, 3)]
-    hidden = bands(0, 0, 0, 1).astype(bool)
-    source = Source(masks, ignore=hidden)
-    found = measured(source, order=[0, 1, 2, 4, 3])
-    assert found.true_segments.tolist() == [3]
-    wrong_there = Source(masks, ignore=hidden)
-    row = measured(wrong_there, order=[0, 1, 2, 4, 4]).row("final", map="decoder")
-    assert row.mbo == pytest.approx([1])
+def test_unlabelled_pixels_are_no_segment_and_cost_who_spreads_over_them_if_the_rule_says_so() -> None:
+    source = Source([bands(0, 1, 2, 3)], ignore=bands(0, 0, 0, 1).astype(bool))
+    # no slot of its own takes what is unlabelled: half of it goes to the neighbour, half to the first one
+    alone, spread = [0, 1, 2, 4, 3], [0, 1, 2, 4, 4]
+    assert measured(source, order=alone).true_segments.tolist() == [3]
+    for config, order, mbo in (
+        (by(unlabelled="area"), alone, 1),
+        (by(unlabelled="area"), spread, (2 / 3 + 1 + 2 / 3) / 3),
+        (by(unlabelled="nowhere"), spread, 1),
+        (by("spot"), spread, 1),
+    ):
+        row = measured(source, config=config, order=order).row("final", map="decoder")
+        assert (row.mbo[0], row.miou[0]) == (pytest.approx(mbo), pytest.approx(mbo))
+        assert row.ari == pytest.approx([1])
+
+
+def test_an_image_without_objects_is_left_out_of_arifg_or_counts_as_one() -> None:
+    source = Source([bands(0, 0), bands(1, 2)])
+    for config, expected in ((by(), [np.nan, 0]), (by("spot"), [1, 0]), (by("videosaur"), [np.nan, 0])):
+        row = measured(source, config=config).row("last without reduction", map="decoder")
+        assert row.ari_foreground == pytest.approx(expected, nan_ok=True)
+
+
+def test_objects_of_one_class_are_one_segment_for_class_level_mbo() -> None:
+    source = Source([bands(0, 1, 2, 3)], classes=np.array([7, 0, 7]))
+    row = measured(source, order=[0, 1, 2, 3, 4]).row("final", map="decoder")
+    assert (row.mbo[0], row.mbo_class[0]) == (pytest.approx(1), pytest.approx((1 + 1 / 2 + 1) / 3))
+    without = measured(source, config=by("spot")).row("final", map="decoder")
+    assert without.mbo_class == pytest.approx([(1 / 2 + 1) / 2])
+    assert np.isnan(measured(THREE).row("final", map="decoder").mbo_class).all()
+    with pytest.raises(DiasError, match=r"000\.png: its mask has object 3, but 2 objects have a class"):
+        measured(Source([bands(0, 1, 2, 3)], classes=np.array([7, 0])))
+
+
+def test_masks_are_compared_at_another_size_than_the_picture_is_shown_at() -> None:
+    """A segment of one column is lost in a picture of half the size, but not in the ground truth."""
+    mask = bands(0, 1, 2, 3)
+    mask[:, 1] = 4
+    backbone = Seer()
+    sizes = {"view": SIZE, "size": 2 * SIZE}
+    model = Knower(backbone, order=[0, 1, 2, 3, 4])
+    found = evaluate(model, Source([mask]), config=by("spot", **sizes), progress=False)
+    assert backbone.seen == [(SIZE, SIZE)]
+    assert found.true_segments.tolist() == [5]
+    assert found.config.rules.name == f"spot+size={2 * SIZE}+view={SIZE}"
+
+
+def test_the_overflow_of_the_authors_ari_is_asked_for_and_said() -> None:
+    large = by(size=256, int64=True)
+    mask = np.zeros((SIZE, SIZE), dtype=np.int32)
+    mask[:8, :8] = 1  # so much background that the product of pair counts exceeds int64
+    rows = [
+        measured(Source([mask]), config=one).row("first iteration", map="aggregation")
+        for one in (large, by(size=256))
+    ]
+    assert rows[1].ari == pytest.approx([0])  # one segment for all
+    assert rows[0].ari[0] > 0.9
+    assert rows[0].mbo == rows[1].mbo
+    assert "not the true values" in str(measured(Source([mask]), config=large).to_dict()["warning"])
 
 
 def test_leaving_the_background_out_changes_mbo_and_miou_alone() -> None:
     source = Source([bands(0, 1, 2, 3)])
     with_it = measured(source)
-    without = measured(source, config=EvaluationConfig(size=SIZE, include_background=False))
+    without = measured(source, config=by(background=False))
     first, other = (one.row("last without reduction", map="decoder") for one in (with_it, without))
     assert first.ari == other.ari
     # one slot has everything: it matches one of 4 segments (IoU 1/4), or one of the 3 objects
@@ -195,7 +258,7 @@ def test_leaving_the_background_out_changes_mbo_and_miou_alone() -> None:
 def test_the_noise_of_an_image_depends_on_seed_and_place_alone() -> None:
     def noise(*, seed: int, batch: int) -> Tensor:
         model = Knower(Seer(), order=[0, 1, 2, 3, 4])
-        evaluate(model, THREE, config=EvaluationConfig(size=SIZE, batch=batch, seed=seed), progress=False)
+        evaluate(model, THREE, config=replace(CONFIG, batch=batch, seed=seed), progress=False)
         plain, reduced = model.seen[::2], model.seen[1::2]
         assert all(torch.equal(one, other) for one, other in zip(plain, reduced, strict=True))
         return torch.cat(plain)
@@ -222,29 +285,27 @@ def test_clustering_and_the_oracle_are_exact_where_features_and_grid_are() -> No
         ("oracle", "true masks"),
     ]
     for row in rows:
-        for metric in METRICS:
+        for metric in PLAIN:
             assert row.values(metric) == pytest.approx([1, 1, 1])
     candidate = Candidate(model=Knower(Seer(), order=[0, 1, 2, 3, 4]))
     beside = evaluate_all([candidate], THREE, config=CONFIG, clustering=ClusteringConfig(), progress=False)
-    assert [row.mean for row in beside.baselines] == [row.mean for row in rows]
+    assert [row.mean.mbo for row in beside.baselines] == [row.mean.mbo for row in rows]
 
 
 def test_unreadable_images_stop_or_are_listed() -> None:
     source = Source([bands(0, 1), bands(0, 1), bands(1, 2)], unreadable=(1,))
     with pytest.raises(SampleError, match=r"001\.png: is truncated"):
         measured(source)
-    found = measured(source, config=EvaluationConfig(size=SIZE, bad_images="skip"))
+    found = measured(source, config=replace(CONFIG, bad_images="skip"))
     assert found.names == ("000.png", "002.png")
     assert found.skipped == ("001.png: is truncated",)
     with pytest.raises(DiasError, match="could be read"):
-        measured(
-            Source([bands(0, 1)], unreadable=(0,)), config=EvaluationConfig(size=SIZE, bad_images="skip")
-        )
+        measured(Source([bands(0, 1)], unreadable=(0,)), config=replace(CONFIG, bad_images="skip"))
 
 
 def test_unlabelled_images_and_models_without_backbone_are_refused() -> None:
     with pytest.raises(DiasError, match=r"001\.png: has no masks.*dias segment"):
-        measured(Source([bands(0, 1), None]), config=EvaluationConfig(size=SIZE, batch=1))
+        measured(Source([bands(0, 1), None]), config=replace(CONFIG, batch=1))
     with pytest.raises(DiasError, match=r"000\.png: has no masks"):
         measured(Source([None, None]))
     with pytest.raises(DiasError, match="no backbone"):

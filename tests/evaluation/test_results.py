@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from dias.errors import DiasError, FileError
-from dias.evaluation.protocol import EvaluationConfig
+from dias.evaluation.protocol import EvaluationConfig, rules_of
 from dias.evaluation.results import METRICS, Evaluation, Results, Row
 from dias.evaluation.tables import markdown, summarize, table
 
@@ -52,11 +52,12 @@ def test_means_leave_out_images_without_a_value() -> None:
         ari=np.array([1.0, 0.5]),
         ari_foreground=np.array([np.nan, 0.25]),
         mbo=np.array([np.nan, np.nan]),
+        mbo_class=np.array([0.5, 1.0]),
         miou=np.array([0.0, 1.0]),
     )
     assert (row.mean.ari, row.mean.ari_foreground, row.mean.miou) == (0.75, 0.25, 0.5)
     assert np.isnan(row.mean.mbo)
-    assert [row.counted(metric) for metric in METRICS] == [2, 1, 0, 2]
+    assert [row.counted(metric) for metric in METRICS] == [2, 1, 0, 2, 2]
 
 
 def test_a_result_reads_back_to_the_same_numbers(tmp_path: Path) -> None:
@@ -124,7 +125,9 @@ def test_different_images_or_settings_are_not_averaged() -> None:
     with pytest.raises(DiasError, match="differ in images"):
         summarize([first, an_evaluation(1, images=6)])
     with pytest.raises(DiasError, match="differ in settings"):
-        summarize([first, replace(an_evaluation(1), config=EvaluationConfig(size=112))])
+        summarize(
+            [first, replace(an_evaluation(1), config=EvaluationConfig(rules=rules_of("dias", size=112)))]
+        )
     with pytest.raises(DiasError, match="differ in rows"):
         summarize([first, replace(first, rows=first.rows[:2])])
     with pytest.raises(DiasError, match="there are none"):
@@ -141,7 +144,7 @@ def test_the_table_fits_eighty_columns_and_loses_nothing() -> None:
     text = console.export_text()
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
-    assert text.count("±") >= 5 * 4
+    assert text.count("±") >= 5 * len(METRICS)
     written = markdown(summary, baselines=baselines)
     for row in summary.rows:
         assert f"{100 * row.mean.ari:.1f}±" in text
@@ -150,7 +153,7 @@ def test_the_table_fits_eighty_columns_and_loses_nothing() -> None:
 
 def test_the_best_of_a_column_is_bold_and_the_oracle_does_not_compete() -> None:
     worse, better, oracle = (
-        Row(variant=name, map="x", ari=high, ari_foreground=high, mbo=high, miou=high)
+        Row(variant=name, map="x", **dict.fromkeys(METRICS, high))
         for name, high in (
             ("final", np.array([0.5])),
             ("k-means", np.array([0.6])),
@@ -161,9 +164,60 @@ def test_the_best_of_a_column_is_bold_and_the_oracle_does_not_compete() -> None:
         an_evaluation(0, images=1), rows=(worse,), slots_kept=np.array([3]), true_segments=np.array([3])
     )
     written = markdown(summarize([evaluation]), baselines=[better, oracle])
-    assert written.count("**60.0**") == 4
+    assert written.count("**60.0**") == len(METRICS)
     assert "**90.0**" not in written
     assert "**50.0**" not in written
+
+
+def test_every_table_says_the_protocol_and_that_ari_overflows() -> None:
+    plain, told = (
+        replace(an_evaluation(0), config=EvaluationConfig(rules=rules))
+        for rules in (rules_of("spot", unlabelled="area"), rules_of("dias", size=224, int64=True))
+    )
+    for written in (markdown(summarize([plain])), str(table(summarize([plain])).title)):
+        assert "protocol spot+unlabelled=area" in written
+        assert "overflow" not in written
+    for written in (markdown(summarize([told])), str(table(summarize([told])).title)):
+        assert "protocol dias+size=224+int64=yes" in written
+        assert "not the true values" in written
+    assert told.to_dict()["protocol"] == "dias+size=224+int64=yes"
+    assert "not the true values" in told.to_dict()["warning"]
+    assert "warning" not in plain.to_dict()
+    with pytest.raises(DiasError, match="differ in settings"):
+        summarize([plain, told])
+
+
+def test_class_level_mbo_has_a_column_only_where_classes_are_known() -> None:
+    known = an_evaluation(0)
+    rows = tuple(replace(row, mbo_class=np.full_like(row.mbo, np.nan)) for row in known.rows)
+    assert "mBOc" in markdown(summarize([known]))
+    assert "mBOc" not in markdown(summarize([replace(known, rows=rows)]))
+
+
+def test_the_protocols_numbers_are_those_of_its_map() -> None:
+    found = an_evaluation(0)
+    assert found.best_map.map == summarize([found]).final.map == "decoder"
+    other = replace(found, config=EvaluationConfig(rules=rules_of("dias", map="aggregation")))
+    assert other.best_map.map == summarize([other]).final.map == "aggregation"
+    only = replace(found, rows=tuple(row for row in found.rows if row.map == "aggregation"))
+    assert only.best_map.map == "aggregation"  # a model whose decoder shows no map
+
+
+def test_results_of_the_first_format_load_under_the_name_of_their_rules(tmp_path: Path) -> None:
+    """Before protocols had names, unlabelled pixels stood nowhere and the size was 224."""
+    file = tmp_path / "old.json"
+    an_evaluation(0).save(file)
+    stored = json.loads(file.read_text()) | {"format": "dias-evaluation-1"}
+    one = stored["evaluations"][0]
+    rules = one["config"].pop("rules")
+    one["config"] |= {"protocol": "dias", "size": 224, "include_background": rules["background"]}
+    for row in one["rows"]:
+        del row["images"]["mbo_class"]
+    file.write_text(json.dumps(stored))
+    back = Results.load(file).evaluations[0]
+    assert back.config.rules.name == "dias+size=224+unlabelled=nowhere"
+    assert np.isnan(back.rows[0].mbo_class).all()
+    assert np.array_equal(back.rows[0].mbo, an_evaluation(0).rows[0].mbo)
 
 
 def _same(one: Evaluation, other: Evaluation) -> bool:

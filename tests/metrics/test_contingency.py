@@ -27,6 +27,18 @@ def test_counts_equal_scikit_learn(seed: int, pixels: int, wild: bool) -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
+def test_every_pixel_is_counted_once_as_valid_or_not(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    pred, target = torch.randint(5, (2, 3, 40), generator=generator)
+    valid = torch.rand(3, 40, generator=generator) < 0.5
+    found = contingency_table(pred, target, valid=valid)
+    whole = contingency_table(pred, target)
+    assert torch.equal(found.counts.sum(dim=2) + found.invalid, whole.counts.sum(dim=2))
+    assert found.invalid.sum(dim=1).tolist() == (~valid).sum(dim=1).tolist()
+    assert not whole.invalid.any()
+
+
+@given(seed=st.integers(0, 2**32 - 1))
 def test_wild_names_mean_the_same(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     pred, target = torch.randint(8, (2, 4, 3, 9), generator=generator)

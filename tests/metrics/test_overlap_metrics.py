@@ -13,8 +13,8 @@ from dias.metrics import adjusted_rand_index, mean_best_overlap, mean_iou, segme
 def brute_force(
     pred: np.ndarray, target: np.ndarray, *, include_background: bool = True
 ) -> tuple[float, float]:
-    """MBO and mIoU of one image, segment by segment and permutation by permutation."""
-    segments = [s for s in np.unique(target) if include_background or s != 0]
+    """MBO and mIoU of one image, segment by segment, permutation by permutation; below 0 is no segment."""
+    segments = [s for s in np.unique(target) if s > 0 or (include_background and s == 0)]
     if not segments:
         return math.nan, math.nan
     parts = np.unique(pred)
@@ -56,6 +56,34 @@ def test_every_image_equals_brute_force(
             best, matched = brute_force(pred[i, part], target[i, part], include_background=include_background)
             assert mbo[i].item() == pytest.approx(best, abs=1e-12, nan_ok=True)
             assert miou[i].item() == pytest.approx(matched, abs=1e-12, nan_ok=True)
+    options = {
+        "include_background": include_background,
+        "valid": torch.tensor(valid),
+        "invalid_in_area": True,
+    }
+    mbo, miou = mean_best_overlap(*tensors, **options), mean_iou(*tensors, **options)
+    assert mbo.dtype == miou.dtype == torch.float64
+    for i in range(3):
+        labelled = np.where(valid[i], target[i], -1)  # a pixel of the prediction, but of no true segment
+        best, matched = brute_force(pred[i], labelled, include_background=include_background)
+        assert mbo[i].item() == pytest.approx(best, abs=1e-12, nan_ok=True)
+        assert miou[i].item() == pytest.approx(matched, abs=1e-12, nan_ok=True)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_unlabelled_pixels_in_the_area_are_the_authors_convention(seed: int) -> None:
+    """Theirs (util_learn.py, `intersection_over_union`) has one-hot maps, zeros where there is no label."""
+    generator = torch.Generator().manual_seed(seed)
+    pred, target = torch.randint(4, (2, 5, 64), generator=generator)
+    valid = torch.rand(5, 64, generator=generator) < 0.6
+    shown = torch.nn.functional.one_hot(pred, 4).double()
+    true = torch.nn.functional.one_hot(target, 4).double() * valid[..., None]
+    both = torch.einsum("bpk,bpd->bkd", shown, true)
+    union = shown.sum(dim=1)[:, :, None] + true.sum(dim=1)[:, None] - both
+    best = (both / union.clamp(min=1)).amax(dim=1).sum(dim=1) / true.any(dim=1).sum(dim=1)
+    found = mean_best_overlap(pred, target, valid=valid, invalid_in_area=True)
+    torch.testing.assert_close(found, best, rtol=0, atol=1e-14, equal_nan=True)
+    assert (found <= mean_best_overlap(pred, target, valid=valid) + 1e-12).all()
 
 
 @pytest.mark.parametrize("shape", [(384, 384), (24, 256, 256)], ids=str)
@@ -91,14 +119,16 @@ def test_perfect_up_to_names_and_no_segment_at_all() -> None:
     assert mean_best_overlap(background, background, include_background=False).isnan().all()
 
 
-@given(seed=st.integers(0, 2**32 - 1), include_background=st.booleans())
-def test_all_from_one_table_equals_each_alone(seed: int, include_background: bool) -> None:
+@given(seed=st.integers(0, 2**32 - 1), include_background=st.booleans(), in_area=st.booleans())
+def test_all_from_one_table_equals_each_alone(seed: int, include_background: bool, in_area: bool) -> None:
     generator = torch.Generator().manual_seed(seed)
     pred, target = torch.randint(6, (2, 3, 4, 5), generator=generator)
     valid = torch.rand(3, 4, 5, generator=generator) < 0.8
-    scores = segmentation_scores(pred, target, valid=valid, include_background=include_background)
-    mbo = mean_best_overlap(pred, target, include_background, valid=valid)
-    miou = mean_iou(pred, target, include_background, valid=valid)
+    scores = segmentation_scores(
+        pred, target, valid=valid, include_background=include_background, invalid_in_area=in_area
+    )
+    mbo = mean_best_overlap(pred, target, include_background, valid=valid, invalid_in_area=in_area)
+    miou = mean_iou(pred, target, include_background, valid=valid, invalid_in_area=in_area)
     assert torch.equal(scores.ari, adjusted_rand_index(pred, target, valid=valid))
     assert torch.equal(scores.ari_foreground, adjusted_rand_index(pred, target, True, valid=valid))
     torch.testing.assert_close(scores.mbo, mbo, rtol=0, atol=0, equal_nan=True)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dias.errors import FileError
-from dias.evaluation.protocol import EvaluationConfig
+from dias.evaluation.protocol import DIAS, EvaluationConfig, Rules, rules_of
 from dias.evaluation.results import METRICS, Evaluation, Results, Row
 from dias.report import Gallery, Picture, photo_gallery, scene_galleries, write_report
 from dias.report.journal import read_curves
@@ -20,10 +20,10 @@ def a_row(variant: str, map: str, value: float) -> Row:
     return Row(variant=variant, map=map, **{metric: np.full(4, value) for metric in METRICS})
 
 
-def some_results() -> Results:
+def some_results(rules: Rules = DIAS) -> Results:
     evaluation = Evaluation(
         checkpoint="best.safetensors",
-        config=EvaluationConfig(),
+        config=EvaluationConfig(rules=rules),
         names=("a.png", "b.png", "c.png", "<d>.png"),
         rows=(a_row("first iteration", "aggregation", 0.311), a_row("final", "decoder", 0.712)),
         slots_kept=np.array([4, 5, 5, 6]),
@@ -191,3 +191,13 @@ def test_comparisons_come_before_overlays(tmp_path: Path) -> None:
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     chosen = photo_gallery(tmp_path, title="Photos", about="").pictures
     assert [(picture.file.name, picture.caption) for picture in chosen] == [("cat-compare.png", "cat")]
+
+
+def test_the_page_says_by_which_protocol_and_that_ari_overflows(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    write_report(run, results=some_results(rules_of("spot", size=224)), out=out)
+    assert out.read_text().count("protocol spot+size=224") == 2  # under the headline and over the table
+    assert "unlabelled" in out.read_text()  # every rule, where the origin is told
+    assert "true values" not in out.read_text()
+    write_report(run, results=some_results(rules_of("dias", int64=True)), out=out)
+    assert out.read_text().count("not the true values") == 2

@@ -7,6 +7,8 @@ from typer import Argument, Option
 
 from dias.cli.options import DataSettings
 
+_RULES = "Rules of the protocol, changed one by one (the result is then named so)"
+
 
 def evaluate(
     paths: Annotated[
@@ -19,6 +21,48 @@ def evaluate(
         "result.json"
     ),
     data_set: DataSettings = None,
+    protocol: Annotated[
+        Literal["dias", "spot", "videosaur"],
+        Option(help="Whose rules: sizes, background, unlabelled pixels (docs/data.md has the table)."),
+    ] = "dias",
+    size: Annotated[
+        int | None,
+        Option(min=14, help="Side in pixels of the ground truth.", rich_help_panel=_RULES),
+    ] = None,
+    view: Annotated[
+        int | None,
+        Option(min=14, help="Side in pixels of the picture that the backbone gets.", rich_help_panel=_RULES),
+    ] = None,
+    map: Annotated[
+        Literal["decoder", "aggregation"] | None,
+        Option(help="Whose attention gives the protocol's numbers.", rich_help_panel=_RULES),
+    ] = None,
+    background: Annotated[
+        bool | None,
+        Option(
+            "--background/--no-background",
+            help="mBO and mIoU count the background as a segment.",
+            rich_help_panel=_RULES,
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        Literal["area", "nowhere"] | None,
+        Option(
+            help="Where unlabelled pixels stand for mBO and mIoU: in predicted areas.", rich_help_panel=_RULES
+        ),
+    ] = None,
+    objectless: Annotated[
+        Literal["left-out", "one"] | None,
+        Option(help="What an image without objects adds to ARIfg.", rich_help_panel=_RULES),
+    ] = None,
+    int64: Annotated[
+        bool,
+        Option(
+            "--int64",
+            help="ARI with the integer overflow of the authors' code, to reproduce their tables (dias only).",
+            rich_help_panel=_RULES,
+        ),
+    ] = False,
     clustering: Annotated[
         bool,
         Option("--clustering", help="Add k-means and spectral clustering (true number of segments given)."),
@@ -26,11 +70,9 @@ def evaluate(
     pictures: Annotated[
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
-    size: Annotated[int, Option(min=14, help="Side in pixels of what is looked at and compared.")] = 224,
     batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
     threshold: Annotated[float | None, Option(help="Merge slots below this cosine distance.")] = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
-    background: Annotated[bool, Option(help="mBO and mIoU count the background as a segment.")] = True,
     bad_images: Annotated[
         Literal["stop", "skip"], Option(help="What to do at an unreadable image.")
     ] = "stop",
@@ -40,14 +82,24 @@ def evaluate(
 ) -> None:
     """Measure ARI, ARIfg, mBO and mIoU; several checkpoints give mean ± sample standard deviation.
 
-    Examples: `dias eval runs/mine data/scenes/test`, `dias eval runs/seed-* data/scenes/test --clustering`.
+    Examples: `dias eval runs/mine data/scenes/test`, `dias eval runs/seed-* data/scenes/test --clustering`,
+    `dias eval runs/mine data/coco --protocol spot`.
     """
+    import sys
+
     from rich.console import Console
 
-    from dias.config import from_dict
+    from dias.config import from_dict, to_dict
     from dias.data.sources import open_source
     from dias.errors import DiasError
-    from dias.evaluation import ClusteringConfig, EvaluationConfig, candidate, evaluate_all, summarize
+    from dias.evaluation import (
+        ClusteringConfig,
+        EvaluationConfig,
+        candidate,
+        evaluate_all,
+        rules_of,
+        summarize,
+    )
     from dias.evaluation import markdown as as_markdown
     from dias.evaluation import table as as_table
 
@@ -55,9 +107,14 @@ def evaluate(
         raise DiasError(
             f"dias eval {paths[0]}: expected CHECKPOINT... DATA, got one path; name the data last"
         )
+    changes = {
+        "size": size, "view": view, "map": map, "background": background, "unlabelled": unlabelled,
+        "objectless": objectless, "int64": int64 or None,
+    }  # fmt: skip
+    rules = rules_of(protocol, **{name: value for name, value in changes.items() if value is not None})
     settings = {
-        "size": size, "batch": batch, "threshold": threshold, "seed": seed,
-        "include_background": background, "bad_images": bad_images,
+        "rules": to_dict(rules), "batch": batch, "threshold": threshold, "seed": seed,
+        "bad_images": bad_images,
     }  # fmt: skip
     config = from_dict(EvaluationConfig, settings, where="dias eval")
     source = open_source(paths[-1], settings=data_set or [])
@@ -72,6 +129,8 @@ def evaluate(
         Console().print(as_table(summary, baselines=results.baselines))
     for line in results.evaluations[0].skipped:
         print(f"left out: {line}")
+    if rules.warning:
+        print(f"dias eval --int64: {rules.warning}", file=sys.stderr)
     results.save(out)  # after the table, so that a disk that is full does not cost what was measured
     if pictures is not None:
         from dias.evaluation.pictures import draw_pictures

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Int, Int64, UInt8
 from torch import Tensor
 
 from dias.data.samples import ImageSample, ImageSource, Skipped
@@ -23,17 +23,25 @@ class EvaluationBatch:
         names: of the pictures.
         images: 0 to 255.
         masks: segment numbers, 0 = background; None when the data set has none.
-        ignore: pixels that do not count; None when all do.
+        ignore: pixels that nobody has labelled; None when all are.
+        classes: of each picture the class number of objects 1, 2, ...; None where they are not known.
     """
 
     names: tuple[str, ...]
-    images: UInt8[Tensor, "b 3 h w"]
+    images: UInt8[Tensor, "b 3 y x"]
     masks: Int64[Tensor, "b h w"] | None
     ignore: Bool[Tensor, "b h w"] | None
+    classes: tuple[Int[np.ndarray, " _"] | None, ...]
 
 
 def evaluation_batches(
-    source: ImageSource, *, size: int, batch: int, skipped: list[Skipped] | None = None, workers: int = 0
+    source: ImageSource,
+    *,
+    size: int,
+    batch: int,
+    mask_size: int | None = None,
+    skipped: list[Skipped] | None = None,
+    workers: int = 0,
 ) -> Iterator[EvaluationBatch]:
     """See the centre square of every picture, in order.
 
@@ -41,6 +49,7 @@ def evaluation_batches(
         source: where the pictures are.
         size: side of what is shown, pixels.
         batch: pictures at a time; the last batch may be smaller.
+        mask_size: side of masks and ignored pixels, if it is another one.
         skipped: pictures that cannot be read are left out and added here; None: stop at the first.
         workers: threads that read ahead; 0: read when asked.
 
@@ -48,8 +57,9 @@ def evaluation_batches(
         SampleError: a picture cannot be read and `skipped` is None.
         DiasError: only some pictures of a batch have masks.
     """
-    waiting: list[ImageSample] = []
-    for index, found in enumerate(_seen(source, size=size, ahead=batch, workers=workers)):
+    waiting: list[_Seen] = []
+    sizes = size, mask_size or size
+    for index, found in enumerate(_seen(source, sizes=sizes, ahead=batch, workers=workers)):
         if isinstance(found, SampleError):
             if skipped is None:
                 raise found
@@ -63,23 +73,35 @@ def evaluation_batches(
         yield _labelled(waiting)
 
 
-def _seen(source: ImageSource, *, size: int, ahead: int, workers: int) -> Iterator[ImageSample | SampleError]:
+@dataclass(frozen=True)
+class _Seen:
+    """The square as the backbone gets it, and as masks are compared with it."""
+
+    shown: ImageSample
+    compared: ImageSample
+
+
+def _seen(
+    source: ImageSource, *, sizes: tuple[int, int], ahead: int, workers: int
+) -> Iterator[_Seen | SampleError]:
     """Read in order; with threads, up to `ahead` pictures before they are asked for."""
 
-    def read(index: int) -> ImageSample | SampleError:
+    def read(index: int) -> _Seen | SampleError:
         try:
             sample = source[index]
         except SampleError as error:
             return error
         height, width = sample.image.shape[:2]
-        return look(sample, centre_view(height, width, size=size))
+        views = [centre_view(height, width, size=size) for size in sizes]
+        shown = look(sample, views[0])
+        return _Seen(shown, shown if views[0] == views[1] else look(sample, views[1]))
 
     if not workers:
         yield from map(read, range(len(source)))
         return
     pool = ThreadPoolExecutor(workers)
     try:
-        reading: deque[Future[ImageSample | SampleError]] = deque()
+        reading: deque[Future[_Seen | SampleError]] = deque()
         for index in range(len(source)):
             reading.append(pool.submit(read, index))
             if len(reading) > ahead:
@@ -90,7 +112,8 @@ def _seen(source: ImageSource, *, size: int, ahead: int, workers: int) -> Iterat
         pool.shutdown(cancel_futures=True)  # whoever stops early does not wait for the rest
 
 
-def _labelled(samples: list[ImageSample]) -> EvaluationBatch:
+def _labelled(seen: list[_Seen]) -> EvaluationBatch:
+    samples = [one.compared for one in seen]
     masks = [sample.mask for sample in samples if sample.mask is not None]
     if 0 < len(masks) < len(samples):
         bare = next(sample.name for sample in samples if sample.mask is None)
@@ -100,9 +123,10 @@ def _labelled(samples: list[ImageSample]) -> EvaluationBatch:
         ignore = torch.from_numpy(np.stack([_ignored(sample) for sample in samples]))
     return EvaluationBatch(
         names=tuple(sample.name for sample in samples),
-        images=torch.stack([as_tensor(sample.image) for sample in samples]),
+        images=torch.stack([as_tensor(one.shown.image) for one in seen]),
         masks=torch.from_numpy(np.stack(masks)).long() if masks else None,
         ignore=ignore,
+        classes=tuple(sample.classes for sample in samples),
     )
 
 

@@ -1,6 +1,6 @@
 """How good the masks are, and by which protocol."""
 
-from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig
+from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig, Rules, rules_of
 from dias.evaluation.results import Evaluation, Results, Row, Scores
 from dias.evaluation.run import Candidate, candidate, evaluate, evaluate_all, evaluate_clustering
 from dias.evaluation.tables import Summary, markdown, summarize, table
@@ -12,6 +12,7 @@ __all__ = [
     "EvaluationConfig",
     "Results",
     "Row",
+    "Rules",
     "Scores",
     "Summary",
     "candidate",
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate_all",
     "evaluate_clustering",
     "markdown",
+    "rules_of",
     "summarize",
     "table",
 ]

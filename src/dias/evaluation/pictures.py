@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from dias.data.samples import ImageSource
-from dias.data.transforms import centre_view, look
+from dias.data.transforms import as_tensor, centre_view, look
 from dias.errors import DiasError
 from dias.evaluation.passes import backbone_of, both_passes, device_of
 from dias.evaluation.protocol import EvaluationConfig
@@ -55,15 +55,16 @@ def stages(
 ) -> list[UInt8[np.ndarray, "h w 3"]]:
     """One image's panels: the image, its ground truth, and the same masks that were measured."""
     whole = source[index]
-    sample = look(whole, centre_view(*whole.image.shape[:2], size=config.size))
+    size, view = config.rules.size, config.rules.view or config.rules.size
+    sample, shown = (look(whole, centre_view(*whole.image.shape[:2], size=side)) for side in (size, view))
     if sample.mask is None:
         raise DiasError(f"{sample.name}: has no masks, so it cannot be evaluated; use `dias segment` on it")
     backbone = backbone_of(model)
-    images = torch.from_numpy(np.ascontiguousarray(sample.image)).permute(2, 0, 1)[None]
+    images = as_tensor(shown.image)[None]
     tokens = backbone(images.to(device_of(backbone)))
     plain, final = both_passes(model, tokens, indices=[index], seed=config.seed)
     found = [
-        _labels(maps, output.mask, grid=tokens.grid, size=config.size)
+        _labels(maps, output.mask, grid=tokens.grid, size=size)
         for maps, output in (
             (plain.attention[0], plain),
             (_best(plain.decoder_attention, plain.attention, config), plain),
@@ -121,7 +122,8 @@ def _labels(
 def _best(
     decoder: Float[Tensor, "1 n m"] | None, attention: list[Float[Tensor, "1 n m"]], config: EvaluationConfig
 ) -> Float[Tensor, "1 n m"]:
-    return decoder if decoder is not None and "decoder" in config.maps else attention[-1]
+    chosen = "decoder" in config.maps and (config.rules.map == "decoder" or "aggregation" not in config.maps)
+    return decoder if decoder is not None and chosen else attention[-1]
 
 
 def _caption(evaluation: Evaluation, name: str, place: int) -> str:

@@ -10,13 +10,20 @@ from jaxtyping import Float64, Int64
 
 from dias.config import from_dict, to_dict
 from dias.errors import DiasError, FileError
-from dias.evaluation.protocol import EvaluationConfig
+from dias.evaluation.protocol import EvaluationConfig, rules_of
 from dias.files import write_json
 
-FORMAT = "dias-evaluation-1"
-Metric = Literal["ari", "ari_foreground", "mbo", "miou"]
-METRICS: tuple[Metric, ...] = ("ari", "ari_foreground", "mbo", "miou")
-METRIC_NAMES: dict[Metric, str] = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU"}
+FORMAT = "dias-evaluation-2"
+_FIRST_FORMAT = "dias-evaluation-1"  # before protocols had names
+Metric = Literal["ari", "ari_foreground", "mbo", "mbo_class", "miou"]
+METRICS: tuple[Metric, ...] = ("ari", "ari_foreground", "mbo", "mbo_class", "miou")
+METRIC_NAMES: dict[Metric, str] = {
+    "ari": "ARI",
+    "ari_foreground": "ARIfg",
+    "mbo": "mBO",
+    "mbo_class": "mBOc",
+    "miou": "mIoU",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +33,7 @@ class Scores:
     ari: float
     ari_foreground: float
     mbo: float
+    mbo_class: float
     miou: float
 
 
@@ -36,6 +44,8 @@ class Row:
     Attributes:
         variant: which masks, such as "first iteration" or "k-means".
         map: what they were read from, such as "decoder" or "features".
+        mbo_class: mBO with all objects of one class as one segment (mBO_c, while `mbo` is mBO_i); NaN for
+            data that tells no classes.
     """
 
     variant: str
@@ -43,6 +53,7 @@ class Row:
     ari: Float64[np.ndarray, " images"]
     ari_foreground: Float64[np.ndarray, " images"]
     mbo: Float64[np.ndarray, " images"]
+    mbo_class: Float64[np.ndarray, " images"]
     miou: Float64[np.ndarray, " images"]
 
     @property
@@ -118,13 +129,16 @@ class Evaluation:
 
     @property
     def best_map(self) -> Row:
-        """The final masks at their best: the decoder's when it gives any, else the aggregation's."""
-        return [row for row in self.rows if row.variant == "final"][-1]
+        """The final masks from the map that the protocol names, or else from the one there is."""
+        final = [row for row in self.rows if row.variant == "final"]
+        return next((row for row in final if row.map == self.config.rules.map), final[-1])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
             "checkpoint": self.checkpoint,
+            "protocol": self.config.rules.name,
+            **({"warning": self.config.rules.warning} if self.config.rules.warning else {}),
             "config": to_dict(self.config),
             "slots": {
                 "kept_mean": _mean(self.slots_kept),
@@ -179,7 +193,7 @@ class Results:
             ) from None
         except ValueError as error:
             raise FileError(file, f"is not JSON ({error})", do="write it again with `dias eval`") from None
-        if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+        if not isinstance(stored, dict) or stored.get("format") not in (FORMAT, _FIRST_FORMAT):
             raise FileError(
                 file, f"is no result file of format {FORMAT}", do="give a file that `dias eval` wrote"
             )
@@ -196,7 +210,7 @@ def _evaluation(stored: dict[str, Any], *, where: str) -> Evaluation:
     slots = stored["slots"]
     return Evaluation(
         checkpoint=stored["checkpoint"],
-        config=from_dict(EvaluationConfig, stored["config"], where=where),
+        config=from_dict(EvaluationConfig, _settings(stored["config"]), where=where),
         names=tuple(stored["names"]),
         rows=tuple(_row(one) for one in stored["rows"]),
         slots_kept=np.array(slots["kept"], dtype=np.int64),
@@ -207,9 +221,24 @@ def _evaluation(stored: dict[str, Any], *, where: str) -> Evaluation:
     )
 
 
+def _settings(stored: dict[str, Any]) -> dict[str, Any]:
+    """Say in today's words by which rules files of the first format were made."""
+    if "rules" in stored:
+        return stored
+    kept = {name: stored[name] for name in ("batch", "maps", "seed", "threshold", "bad_images")}
+    # unlabelled pixels stood nowhere then
+    rules = rules_of(
+        "dias", size=stored["size"], background=stored["include_background"], unlabelled="nowhere"
+    )
+    return kept | {"rules": to_dict(rules)}
+
+
 def _row(stored: dict[str, Any]) -> Row:
+    values = {"mbo_class": [None] * len(stored["images"]["mbo"])} | stored[
+        "images"
+    ]  # the first format has none
     # null becomes NaN again: JSON has none
-    images = {metric: np.array(stored["images"][metric], dtype=np.float64) for metric in METRICS}
+    images = {metric: np.array(values[metric], dtype=np.float64) for metric in METRICS}
     return Row(variant=stored["variant"], map=stored["map"], **images)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from dias.backbones.frozen import Tokens
+from dias.evaluation.agreement import class_overlap_by, scores_by
 from dias.evaluation.clustering import cluster_maps, kmeans, oracle_maps, spectral
 from dias.evaluation.passes import backbone_of, both_passes
 from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig
@@ -16,7 +17,6 @@ from dias.evaluation.results import METRICS, Evaluation, Metric, Row
 from dias.evaluation.views import Reader, SeenImages
 from dias.files import sha256
 from dias.masks import label_map
-from dias.metrics import segmentation_scores
 from dias.models.image import ImageModel
 from dias.provenance import record
 
@@ -39,14 +39,23 @@ class RowScores:
         config: EvaluationConfig,
     ) -> None:
         """Turn maps into masks and score them."""
-        labels = label_map(maps, grid=grid, size=(config.size, config.size), kept=kept)
-        valid = None if batch.valid is None else batch.valid.to(labels.device)
-        scores = segmentation_scores(
-            labels, batch.masks.to(labels.device), valid=valid, include_background=config.include_background
+        rules = config.rules
+        labels = label_map(maps, grid=grid, size=(rules.size, rules.size), kept=kept)
+        masks = batch.masks.to(labels.device)
+        valid, classes = (
+            None if one is None else one.to(labels.device) for one in (batch.valid, batch.classes)
         )
+        scores = scores_by(rules, labels, masks, valid=valid)
+        found = {
+            "ari": scores.ari,
+            "ari_foreground": scores.ari_foreground,
+            "mbo": scores.mbo,
+            "mbo_class": class_overlap_by(rules, labels, classes, valid=valid),
+            "miou": scores.miou,
+        }
         place = self.parts.setdefault((variant, map), {metric: [] for metric in METRICS})
         for metric in METRICS:
-            place[metric].append(getattr(scores, metric).cpu())
+            place[metric].append(found[metric].cpu())
 
     def finished(self) -> tuple[Row, ...]:
         """All batches together."""

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from dias.config import to_dict
 from dias.errors import DiasError
+from dias.evaluation.protocol import Rules
 from dias.evaluation.results import METRIC_NAMES, METRICS, Evaluation, Metric, Row, Scores
 from dias.metrics import mean_and_deviation
 
@@ -28,11 +29,13 @@ class Summary:
     """Several checkpoints (seeds) on the same images; `spread`s are None for one checkpoint.
 
     Attributes:
+        rules: that they were measured by.
         slots_kept: mean number of slots left after the reduction.
         true_segments: mean number of segments in the ground truth, background counted.
         count_error: mean of |slots kept - true segments|.
     """
 
+    rules: Rules
     checkpoints: int
     images: int
     rows: tuple[SummaryRow, ...]
@@ -42,6 +45,12 @@ class Summary:
     true_objects: float
     count_error: float
     count_error_spread: float | None
+
+    @property
+    def final(self) -> SummaryRow:
+        """The row of the protocol's numbers, as `Evaluation.best_map`."""
+        final = [row for row in self.rows if row.variant == "final"]
+        return next((row for row in final if row.map == self.rules.map), final[-1])
 
 
 def summarize(evaluations: Sequence[Evaluation]) -> Summary:
@@ -58,6 +67,7 @@ def summarize(evaluations: Sequence[Evaluation]) -> Summary:
     kept = [float(one.slots_kept.mean()) for one in evaluations]
     errors = [one.count_error for one in evaluations]
     return Summary(
+        rules=first.config.rules,
         checkpoints=len(evaluations),
         images=len(first.names),
         rows=tuple(
@@ -86,7 +96,9 @@ def summarize_row(rows: Sequence[Row]) -> SummaryRow:
 
 
 def table(summary: Summary, *, baselines: Sequence[Row] = ()) -> Table:
-    """A table for a terminal of 80 columns, in percent."""
+    """A table for a terminal of 80 columns, in percent; the names of masks are broken if need be."""
+    rows = all_rows(summary, baselines=baselines)
+    metrics = shown_metrics(rows)
     made = Table(
         box=SIMPLE_HEAD,
         title=_title(summary),
@@ -96,17 +108,16 @@ def table(summary: Summary, *, baselines: Sequence[Row] = ()) -> Table:
         pad_edge=False,
         show_edge=False,
     )
-    made.add_column("masks", no_wrap=True)
+    made.add_column("masks", no_wrap=len(metrics) < len(METRICS))
     made.add_column("from", no_wrap=True)
-    for metric in METRICS:
+    for metric in metrics:
         made.add_column(METRIC_NAMES[metric], justify="right", no_wrap=True)
-    rows = all_rows(summary, baselines=baselines)
     best = best_values(rows)
     for index, row in enumerate(rows):
-        cells = [cell(row, metric) for metric in METRICS]
+        cells = [cell(row, metric) for metric in metrics]
         marked = [
             f"[bold]{text}[/bold]" if (index, metric) in best else text
-            for text, metric in zip(cells, METRICS, strict=True)
+            for text, metric in zip(cells, metrics, strict=True)
         ]
         made.add_row(row.variant, row.map, *marked, end_section=index == len(summary.rows) - 1)
     return made
@@ -114,15 +125,16 @@ def table(summary: Summary, *, baselines: Sequence[Row] = ()) -> Table:
 
 def markdown(summary: Summary, *, baselines: Sequence[Row] = ()) -> str:
     """The same table for a README."""
-    names = [METRIC_NAMES[metric] for metric in METRICS]
-    lines = ["| " + " | ".join(["masks", "from", *names]) + " |", "|---|---|" + "---:|" * len(names)]
     rows = all_rows(summary, baselines=baselines)
+    metrics = shown_metrics(rows)
+    names = [METRIC_NAMES[metric] for metric in metrics]
+    lines = ["| " + " | ".join(["masks", "from", *names]) + " |", "|---|---|" + "---:|" * len(names)]
     best = best_values(rows)
     for index, row in enumerate(rows):
-        cells = [cell(row, metric) for metric in METRICS]
+        cells = [cell(row, metric) for metric in metrics]
         marked = [
             f"**{text}**" if (index, metric) in best else text
-            for text, metric in zip(cells, METRICS, strict=True)
+            for text, metric in zip(cells, metrics, strict=True)
         ]
         lines.append("| " + " | ".join([row.variant, row.map, *marked]) + " |")
     return "\n".join([*lines, "", f"{_title(summary)}. {caption(summary)}", ""])
@@ -131,6 +143,12 @@ def markdown(summary: Summary, *, baselines: Sequence[Row] = ()) -> str:
 def all_rows(summary: Summary, *, baselines: Sequence[Row]) -> list[SummaryRow]:
     """The model's rows, then those that need no model."""
     return [*summary.rows, *(summarize_row([row]) for row in baselines)]
+
+
+def shown_metrics(rows: Sequence[SummaryRow]) -> tuple[Metric, ...]:
+    """Columns of a table: class-level mBO only where the data tells classes."""
+    told = any(row.mean.mbo_class == row.mean.mbo_class for row in rows)
+    return tuple(metric for metric in METRICS if told or metric != "mbo_class")
 
 
 def best_values(rows: Sequence[SummaryRow]) -> set[tuple[int, Metric]]:
@@ -161,7 +179,8 @@ def _title(summary: Summary) -> str:
         if summary.checkpoints > 1
         else ""
     )
-    return f"{summary.images} images, percent{over}"
+    beside = f"; {summary.rules.warning}" if summary.rules.warning else ""
+    return f"{summary.images} images, protocol {summary.rules.name}, percent{over}{beside}"
 
 
 def caption(summary: Summary) -> str:

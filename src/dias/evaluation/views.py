@@ -1,8 +1,9 @@
-"""Labelled images as evaluation sees them: the centre square at one size, in batches."""
+"""Labelled images as evaluation sees them: the centre square at the protocol's sizes, in batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
@@ -21,13 +22,15 @@ class SeenImages:
 
     Attributes:
         indices: places in the data set.
-        valid: pixels that count; None when all do.
+        classes: the masks with all objects of one class as one segment; None when classes are not known.
+        valid: pixels that are labelled; None when all are.
         segments: number of segments in each valid ground truth, background included where it is seen.
     """
 
     indices: tuple[int, ...]
-    images: UInt8[Tensor, "b 3 h w"]
+    images: UInt8[Tensor, "b 3 y x"]
     masks: Int64[Tensor, "b h w"]
+    classes: Int64[Tensor, "b h w"] | None
     valid: Bool[Tensor, "b h w"] | None
     segments: Int64[Tensor, " b"]
 
@@ -55,8 +58,9 @@ class Reader:
         config, skipped = self.config, list[Skipped]()
         batches = evaluation_batches(
             self.source,
-            size=config.size,
+            size=config.rules.view or config.rules.size,
             batch=config.batch,
+            mask_size=config.rules.size,
             skipped=skipped if config.bad_images == "skip" else None,
             workers=_READERS,
         )
@@ -85,6 +89,23 @@ class Reader:
             indices=indices,
             images=batch.images,
             masks=batch.masks,
+            classes=_by_class(batch, batch.masks),
             valid=valid,
             segments=torch.tensor([len(found) for found in labels]),
         )
+
+
+def _by_class(batch: EvaluationBatch, masks: Int64[Tensor, "b h w"]) -> Int64[Tensor, "b h w"] | None:
+    """Class masks, as SegmentationClass is to SegmentationObject; classes counted from 1 in each image."""
+    merged = []
+    for name, mask, classes in zip(batch.names, masks, batch.classes, strict=True):
+        if classes is None:
+            return None
+        last = int(mask.max())
+        if last > len(classes):
+            raise DiasError(
+                f"{name}: its mask has object {last}, but {len(classes)} objects have a class; give each one"
+            )
+        number = np.unique(classes, return_inverse=True)[1] + 1
+        merged.append(torch.from_numpy(np.concatenate([[0], number]))[mask])
+    return torch.stack(merged)

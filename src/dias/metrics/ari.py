@@ -1,7 +1,7 @@
 """Adjusted Rand index."""
 
 import torch
-from jaxtyping import Bool, Float64, Integer
+from jaxtyping import Bool, Float64, Int64, Integer
 from torch import Tensor
 
 from dias.metrics.contingency import Contingency, contingency_table
@@ -38,9 +38,7 @@ def adjusted_rand_index(
 
 def ari_from_counts(table: Contingency, *, foreground_only: bool = False) -> Float64[Tensor, " b"]:
     """The same from pixel counts."""
-    counts = table.counts
-    if foreground_only:
-        counts = counts.masked_fill(table.background[:, None, :], 0)
+    counts = _counts(table, foreground_only)
     pixels = counts.sum(dim=(1, 2))
     # ordered pairs of pixels (a pixel with itself included) that lie in one segment
     both = counts.square().sum(dim=(1, 2))
@@ -52,3 +50,28 @@ def ari_from_counts(table: Contingency, *, foreground_only: bool = False) -> Flo
     above = 2 * (together * apart - pred_only * target_only)
     below = (together + target_only) * (target_only + apart) + (together + pred_only) * (pred_only + apart)
     return torch.where(below == 0, 1.0, above / below).masked_fill(pixels == 0, torch.nan)
+
+
+def overflowed_ari_from_counts(table: Contingency, *, foreground_only: bool = False) -> Float64[Tensor, " b"]:
+    """The authors' ARI, wrong where a product of two pair counts exceeds int64: to reproduce their tables.
+
+    The agreement that chance would give, which is to be subtracted, comes out near 0 or below
+    (learn/metric.py, line 181). It can happen from 256x256 pixels on, and nearly always does in clips. Only
+    that product wraps; what follows is float64 here, float32 there, which is no difference in a table.
+    """
+    counts = _counts(table, foreground_only)
+    pixels = counts.sum(dim=(1, 2))
+    together = _pairs(counts).sum(dim=(1, 2))
+    in_pred, in_target = _pairs(counts.sum(dim=2)).sum(dim=1), _pairs(counts.sum(dim=1)).sum(dim=1)
+    by_chance = (in_pred * in_target).double() / _pairs(pixels).clamp(min=1)  # int64 wraps
+    most = (in_pred + in_target).double() / 2
+    found = (together - by_chance) / (most - by_chance)
+    return torch.where(most == by_chance, 1.0, found).masked_fill(pixels == 0, torch.nan)
+
+
+def _counts(table: Contingency, foreground_only: bool) -> Int64[Tensor, "b k d"]:
+    return table.counts.masked_fill(table.background[:, None, :], 0) if foreground_only else table.counts
+
+
+def _pairs(counts: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
+    return counts * (counts - 1)

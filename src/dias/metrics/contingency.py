@@ -18,12 +18,14 @@ class Contingency:
     """Pixel counts of a batch of label maps.
 
     Attributes:
-        counts: pixels that predicted segment k and true segment d share; rows and columns of zeros belong to
-            labels that are not there.
+        counts: valid pixels that predicted segment k and true segment d share; rows and columns of zeros
+            belong to labels that are not there.
+        invalid: pixels of predicted segment k that are not valid.
         background: the column of the target's label 0, if there is one.
     """
 
     counts: Int64[Tensor, "b k d"]
+    invalid: Int64[Tensor, "b k"]
     background: Bool[Tensor, "b d"]
 
 
@@ -39,7 +41,7 @@ def contingency_table(
     Args:
         pred: segment of each pixel, any numbers.
         target: likewise; 0 is the background.
-        valid: pixels to count; all if None.
+        valid: pixels to look at; all if None.
 
     Raises:
         DiasError: the maps are not of one shape, or no integers.
@@ -59,16 +61,18 @@ def contingency_table(
     images = len(pred)
     if pred.numel() == 0:
         counts = torch.zeros(images, 1, 1, dtype=torch.int64, device=pred.device)
-        return Contingency(counts=counts, background=torch.zeros_like(counts[:, 0], dtype=torch.bool))
+        background = torch.zeros_like(counts[:, 0], dtype=torch.bool)
+        return Contingency(counts=counts, invalid=counts[:, :, 0], background=background)
     rows, row_is_zero = _numbered(pred.reshape(images, -1).long())
     columns, background = _numbered(target.reshape(images, -1).long())
     k, d = row_is_zero.shape[1], background.shape[1]
-    cells = torch.add(columns, rows, alpha=d)
-    cells += torch.arange(0, images * k * d, k * d, device=pred.device)[:, None]
-    if valid is not None:  # one more cell takes the rest, which is cheaper than picking pixels
-        cells.masked_fill_(~valid.reshape(images, -1), images * k * d)
-    counts = torch.bincount(cells.flatten(), minlength=images * k * d + 1)[:-1]
-    return Contingency(counts=counts.view(images, k, d), background=background)
+    width = d
+    if valid is not None:  # one more column takes the rest, which is cheaper than picking pixels
+        columns, width = columns.masked_fill(~valid.reshape(images, -1), d), d + 1
+    cells = torch.add(columns, rows, alpha=width)
+    cells += torch.arange(0, images * k * width, k * width, device=pred.device)[:, None]
+    counts = torch.bincount(cells.flatten(), minlength=images * k * width).view(images, k, width)
+    return Contingency(counts=counts[:, :, :d], invalid=counts[:, :, d:].sum(dim=2), background=background)
 
 
 def _numbered(labels: Int64[Tensor, "b p"]) -> tuple[Int64[Tensor, "b p"], Bool[Tensor, "b k"]]:

@@ -14,6 +14,7 @@ def mean_best_overlap(
     include_background: bool = True,
     *,
     valid: Bool[Tensor, "b *pixels"] | None = None,
+    invalid_in_area: bool = False,
 ) -> Float64[Tensor, " b"]:
     """For each true segment its best IoU over predicted ones, then the mean (mBO; Pont-Tuset et al. 2017).
 
@@ -22,13 +23,16 @@ def mean_best_overlap(
         target: likewise; every label that is there counts as a segment.
         include_background: whether label 0 of the target counts too. If not, no segment is looked for there,
             but its pixels stay in the area of predicted segments: to spill into the background costs.
-        valid: pixels to look at; all if None. Others stand in no area at all.
+        valid: pixels that have a true label; all if None.
+        invalid_in_area: whether the others stand in the area of the predicted segments that cover them, so
+            that a segment which spreads over them loses IoU (the authors' util_learn.py,
+            `intersection_over_union`). If not, they stand in no area at all.
 
     Returns:
         One value an image, 0 to 1; NaN without a true segment.
     """
     table = contingency_table(pred, target, valid=valid)
-    return mbo_from_counts(table, include_background=include_background)
+    return mbo_from_counts(table, include_background=include_background, invalid_in_area=invalid_in_area)
 
 
 def mean_iou(
@@ -37,32 +41,39 @@ def mean_iou(
     include_background: bool = True,
     *,
     valid: Bool[Tensor, "b *pixels"] | None = None,
+    invalid_in_area: bool = False,
 ) -> Float64[Tensor, " b"]:
     """Mean IoU of true segments under the one-to-one match that makes it largest; 0 for those unmatched.
 
     Arguments and result are those of `mean_best_overlap`, which it never exceeds.
     """
     table = contingency_table(pred, target, valid=valid)
-    return miou_from_counts(table, include_background=include_background)
+    return miou_from_counts(table, include_background=include_background, invalid_in_area=invalid_in_area)
 
 
-def mbo_from_counts(table: Contingency, *, include_background: bool = True) -> Float64[Tensor, " b"]:
+def mbo_from_counts(
+    table: Contingency, *, include_background: bool = True, invalid_in_area: bool = False
+) -> Float64[Tensor, " b"]:
     """`mean_best_overlap` from pixel counts."""
-    return _mean(_iou(table).amax(dim=1), _segments(table, include_background))
+    return _mean(_iou(table, invalid_in_area).amax(dim=1), _segments(table, include_background))
 
 
-def miou_from_counts(table: Contingency, *, include_background: bool = True) -> Float64[Tensor, " b"]:
+def miou_from_counts(
+    table: Contingency, *, include_background: bool = True, invalid_in_area: bool = False
+) -> Float64[Tensor, " b"]:
     """`mean_iou` from pixel counts."""
     segments = _segments(table, include_background)
-    iou = _iou(table).mT  # a row for each true segment
+    iou = _iou(table, invalid_in_area).mT  # a row for each true segment
     partner = hungarian(-iou, rows=segments, columns=table.counts.sum(dim=2) > 0)
     matched = iou.gather(2, partner.clamp(min=0)[..., None])[..., 0]
     return _mean(matched * (partner >= 0), segments)
 
 
-def _iou(table: Contingency) -> Float64[Tensor, "b k d"]:
+def _iou(table: Contingency, invalid_in_area: bool) -> Float64[Tensor, "b k d"]:
     counts = table.counts
     union = counts.sum(dim=2, keepdim=True) + counts.sum(dim=1, keepdim=True) - counts
+    if invalid_in_area:
+        union += table.invalid[:, :, None]
     return counts.double() / union.clamp(min=1)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float64, Integer
 from torch import Tensor
 
-from dias.metrics.ari import ari_from_counts
+from dias.metrics.ari import ari_from_counts, overflowed_ari_from_counts
 from dias.metrics.contingency import contingency_table
 from dias.metrics.overlap import mbo_from_counts, miou_from_counts
 
@@ -26,19 +26,25 @@ def segmentation_scores(
     *,
     valid: Bool[Tensor, "b *pixels"] | None = None,
     include_background: bool = True,
+    invalid_in_area: bool = False,
+    int64_overflow: bool = False,
 ) -> SegmentationScores:
     """ARI, ARIfg, mBO and mIoU of label maps, as `adjusted_rand_index` and `mean_best_overlap` describe them.
 
     Args:
         pred: segment of each pixel, any numbers.
         target: likewise; 0 is the background.
-        valid: pixels to look at; all if None.
+        valid: pixels that have a true label; all if None. Both ARIs leave the others out.
         include_background: whether mBO and mIoU count the target's label 0 as a segment.
+        invalid_in_area: whether, for mBO and mIoU, pixels that are not valid stand in the area of predicted
+            segments.
+        int64_overflow: ARI and ARIfg as the authors' code computes them, which is wrong at usual sizes.
     """
     table = contingency_table(pred, target, valid=valid)
+    ari = overflowed_ari_from_counts if int64_overflow else ari_from_counts
     return SegmentationScores(
-        ari=ari_from_counts(table),
-        ari_foreground=ari_from_counts(table, foreground_only=True),
-        mbo=mbo_from_counts(table, include_background=include_background),
-        miou=miou_from_counts(table, include_background=include_background),
+        ari=ari(table),
+        ari_foreground=ari(table, foreground_only=True),
+        mbo=mbo_from_counts(table, include_background=include_background, invalid_in_area=invalid_in_area),
+        miou=miou_from_counts(table, include_background=include_background, invalid_in_area=invalid_in_area),
     )

@@ -11,7 +11,16 @@ import numpy as np
 from dias.config import to_dict
 from dias.evaluation.protocol import EvaluationConfig
 from dias.evaluation.results import METRIC_NAMES, METRICS, Results
-from dias.evaluation.tables import Summary, all_rows, best_values, caption, cell, summarize, summarize_row
+from dias.evaluation.tables import (
+    Summary,
+    all_rows,
+    best_values,
+    caption,
+    cell,
+    shown_metrics,
+    summarize,
+    summarize_row,
+)
 from dias.report.figures import Series, histogram_figure, line_figure
 from dias.report.gallery import Gallery, data_url
 from dias.report.journal import Curve
@@ -21,10 +30,10 @@ from dias.report.page import facts, folded, section
 def headline(results: Results) -> str:
     """The four scores of the final masks, each beside the best that clustering reaches."""
     summary = summarize(results.evaluations)
-    final = [row for row in summary.rows if row.variant == "final"][-1]
+    final = summary.final
     rivals = [summarize_row([row]) for row in results.baselines if row.map == "features"]
     tiles = []
-    for metric in METRICS:
+    for metric in (metric for metric in METRICS if metric != "mbo_class"):
         best = max(((getattr(row.mean, metric), row.variant) for row in rivals), default=None)
         beside = f"{escape(best[1])} {100 * best[0]:.1f}" if best else ""
         tiles.append(
@@ -32,7 +41,8 @@ def headline(results: Results) -> str:
             f"<small>{beside}</small></div>"
         )
     note = (
-        f"Final masks, read from the {final.map}'s attention; means over {summary.images} images, in percent."
+        f"Final masks, read from the {final.map}'s attention; means over {summary.images} images, percent; "
+        f"protocol {_protocol(summary)}."
     )
     return f'<div class="tiles">{"".join(tiles)}</div><p class="quiet">{escape(note)}</p>'
 
@@ -42,11 +52,13 @@ def scores(results: Results) -> str:
     summary = summarize(results.evaluations)
     rows = all_rows(summary, baselines=results.baselines)
     best = best_values(rows)
-    heads = "".join(f'<th scope="col">{text}</th>' for text in ("masks", "from", *METRIC_NAMES.values()))
+    metrics = shown_metrics(rows)
+    titles = ("masks", "from", *(METRIC_NAMES[metric] for metric in metrics))
+    heads = "".join(f'<th scope="col">{text}</th>' for text in titles)
     lines = []
     for index, row in enumerate(rows):
         kind = ' class="first-baseline"' if index == len(summary.rows) else ""
-        cells = [f"<td>{_bold(cell(row, metric), (index, metric) in best)}</td>" for metric in METRICS]
+        cells = [f"<td>{_bold(cell(row, metric), (index, metric) in best)}</td>" for metric in metrics]
         lines.append(
             f"<tr{kind}><td>{escape(row.variant)}</td><td>{escape(row.map)}</td>{''.join(cells)}</tr>"
         )
@@ -160,11 +172,18 @@ def _facts(provenance: dict[str, Any]) -> dict[str, str]:
 
 
 def _settings(config: EvaluationConfig) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in to_dict(config).items())
+    told = to_dict(config)
+    told = {"rules": config.rules.name} | told.pop("rules") | told
+    return ", ".join(f"{name}: {value}" for name, value in told.items())
+
+
+def _protocol(summary: Summary) -> str:
+    warning = summary.rules.warning
+    return summary.rules.name + (f" ({warning})" if warning else "")
 
 
 def _about_scores(results: Results, summary: Summary) -> str:
-    said = [f"Percent, means over {summary.images} images."]
+    said = [f"Percent, means over {summary.images} images; protocol {_protocol(summary)}."]
     if summary.checkpoints > 1:
         said.append(f"Mean ± sample standard deviation over {summary.checkpoints} checkpoints.")
     if any(row.map == "features" for row in results.baselines):

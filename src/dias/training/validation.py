@@ -2,26 +2,25 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64
 from PIL import Image
 from torch import Tensor
 
-from dias.backbones.frozen import FrozenBackbone
-from dias.data.loaders import evaluation_batches
-from dias.data.samples import ImageSource, Skipped
-from dias.errors import DiasError
+from dias.data.samples import ImageSource
+from dias.evaluation.agreement import scores_by
+from dias.evaluation.protocol import rules_of
 from dias.files import write_atomic
 from dias.masks import label_map
-from dias.metrics import mean_over_valid, segmentation_scores
+from dias.metrics import mean_over_valid
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
+from dias.training.held_out import HeldOut, Place, everyones, look_at
 from dias.training.journal import Journal
 from dias.training.module import ImageTraining
 from dias.training.progress import TrainingProgress
@@ -32,64 +31,13 @@ from dias.viz.panels import contact_sheet
 _PICTURES = 6
 _BATCH = 32
 _NOISE_SEED = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldOut:
-    """One batch of held-out pictures, with the features that never change."""
-
-    images: UInt8[Tensor, "b 3 h w"]
-    features: Float[Tensor, "b m c"]
-    grid: tuple[int, int]
-    masks: Int64[Tensor, "b h w"] | None
-    valid: Bool[Tensor, "b h w"] | None
-
-
-def look_at(
-    source: ImageSource,
-    backbone: FrozenBackbone,
-    *,
-    size: int,
-    batch: int,
-    device: torch.device,
-    skipped: list[Skipped] | None = None,
-) -> list[HeldOut]:
-    """Read held-out pictures once and keep their features (fp16) in memory.
-
-    Args:
-        source: the pictures.
-        backbone: where features come from.
-        size: side of the centre square, pixels.
-        batch: pictures at once.
-        device: of the backbone.
-        skipped: pictures that cannot be read are left out and added here; None: stop at the first.
-
-    Raises:
-        SampleError: a picture cannot be read and `skipped` is None.
-        DiasError: none of them can be read.
-    """
-    found = []
-    for seen in evaluation_batches(source, size=size, batch=batch, skipped=skipped):
-        tokens = backbone(seen.images.to(device))
-        valid = None if seen.ignore is None else ~seen.ignore
-        found.append(
-            HeldOut(
-                images=seen.images,
-                features=tokens.features.half().cpu(),
-                grid=tokens.grid,
-                masks=seen.masks,
-                valid=valid,
-            )
-        )
-    if not found:
-        first = f" (the first: {skipped[0].name}, {skipped[0].reason})" if skipped else ""
-        raise DiasError(f"data.validation: no picture can be read{first}")
-    return found
+_RULES = rules_of("dias")  # of its scores; masks are compared at the recipe's own size
 
 
 class Validation(L.Callback):
     """Scores held-out pictures every so many steps, then lets `Saving` write what has been reached.
 
+    Each process scores its share of the pictures; the means are over all of them, by the protocol `dias`.
     It runs as a callback right after an optimizer step, so that a resumed run validates at the same steps and
     chooses the same checkpoint as one that was never stopped.
     """
@@ -121,12 +69,17 @@ class Validation(L.Callback):
         assert isinstance(pl_module, ImageTraining)
         backbone = pl_module.model.backbone
         assert backbone is not None
-        skipped = list[Skipped]() if self.skip_bad else None
-        self.held_out = look_at(
-            self.source, backbone, size=self.size, batch=_BATCH, device=pl_module.device, skipped=skipped
+        self.held_out, skipped = look_at(
+            self.source,
+            backbone,
+            size=self.size,
+            batch=_BATCH,
+            device=pl_module.device,
+            skip_bad=self.skip_bad,
+            place=Place(rank=trainer.global_rank, world=trainer.world_size),
         )
         if trainer.is_global_zero:
-            for file in skipped or []:
+            for file in skipped:
                 print(f"validation leaves out {file.name}: {file.reason}", file=sys.stderr)
 
     def on_train_batch_end(
@@ -143,7 +96,7 @@ class Validation(L.Callback):
         try:
             scores = validate(model, self.held_out, device=pl_module.device)
             self.journal.write(trainer, {f"val_{name}": value for name, value in scores.items()})
-            if trainer.is_global_zero:
+            if trainer.is_global_zero and self.held_out:
                 self._draw(model, step, pl_module.device)
         finally:
             model.train()
@@ -167,18 +120,26 @@ class Validation(L.Callback):
 
 @torch.no_grad()
 def validate(model: ImageModel, held_out: Sequence[HeldOut], *, device: torch.device) -> dict[str, float]:
-    """Mean scores (0 to 1) of the final segmentation, the reconstruction error, and the slots kept."""
-    collected: dict[str, list[Tensor]] = {}
-    for batch in held_out:
-        labels, kept, error = _segment(model, batch, device=device)
-        collected.setdefault("reconstruction", []).append(error.double().cpu())
-        collected.setdefault("slots_kept", []).append(kept.sum(dim=1).double().cpu())
-        if batch.masks is None:
-            continue
-        scores = segmentation_scores(labels, batch.masks.to(device), valid=_to(batch.valid, device))
-        for name in ("ari", "ari_foreground", "mbo", "miou"):
-            collected.setdefault(name, []).append(getattr(scores, name).cpu())
-    return {name: float(mean_over_valid(torch.cat(values))) for name, values in collected.items()}
+    """Mean scores (0 to 1) of the final segmentation, the reconstruction error, and the slots kept.
+
+    Means are over the images of all processes, which must all call it, those without a batch too.
+    """
+    mine = [(batch.number, _scores(model, batch, device=device)) for batch in held_out]
+    parts = sorted((part for share in everyones(mine) for part in share), key=lambda part: part[0])
+    names = dict.fromkeys(name for _, scores in parts for name in scores)
+    values = {name: torch.cat([scores[name] for _, scores in parts if name in scores]) for name in names}
+    return {name: float(mean_over_valid(found)) for name, found in values.items()}
+
+
+def _scores(model: ImageModel, batch: HeldOut, *, device: torch.device) -> dict[str, Tensor]:
+    """Values of each image, float64, on the CPU."""
+    labels, kept, error = _segment(model, batch, device=device)
+    found = {"reconstruction": error.double(), "slots_kept": kept.sum(dim=1).double()}
+    if batch.masks is not None:
+        valid = None if batch.valid is None else batch.valid.to(device)
+        scores = scores_by(_RULES, labels, batch.masks.to(device), valid=valid)
+        found |= {name: getattr(scores, name) for name in ("ari", "ari_foreground", "mbo", "miou")}
+    return {name: value.cpu() for name, value in found.items()}
 
 
 def _segment(
@@ -211,7 +172,3 @@ def _preference(scores: dict[str, float]) -> float:
     if "mbo" in scores:
         return (scores["mbo"] + scores["miou"]) / 2
     return -scores["reconstruction"]
-
-
-def _to(value: Tensor | None, device: torch.device) -> Tensor | None:
-    return None if value is None else value.to(device)

@@ -1,0 +1,125 @@
+"""Held-out pictures: each process reads and keeps its share, and hears what the others found."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as processes
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor
+
+from dias.backbones.frozen import FrozenBackbone
+from dias.data.centre import EvaluationBatch, evaluation_batches
+from dias.data.samples import ImageSource, Skipped
+from dias.errors import DiasError
+from dias.training.data import Part
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """One batch of held-out pictures, with the features that never change.
+
+    Attributes:
+        number: of the batch among those of all processes.
+        valid: pixels that are labelled; None when all are.
+    """
+
+    number: int
+    images: UInt8[Tensor, "b 3 h w"]
+    features: Float[Tensor, "b m c"]
+    grid: tuple[int, int]
+    masks: Int64[Tensor, "b h w"] | None
+    valid: Bool[Tensor, "b h w"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Which of how many processes this is."""
+
+    rank: int = 0
+    world: int = 1
+
+
+def look_at(
+    source: ImageSource,
+    backbone: FrozenBackbone,
+    *,
+    size: int,
+    batch: int,
+    device: torch.device,
+    skip_bad: bool = False,
+    place: Place | None = None,
+) -> tuple[list[HeldOut], list[Skipped]]:
+    """Read this process's share of the pictures once and keep their features (fp16) in memory.
+
+    A share is whole batches, the same ones however many processes there are: so is every number that comes of
+    them. All processes must call it; a fault of one is raised in all, which else would wait for it for ever.
+
+    Args:
+        source: the pictures, the same in every process.
+        backbone: where features come from.
+        size: side of the centre square, pixels.
+        batch: pictures at once.
+        device: of the backbone.
+        skip_bad: leave out pictures that cannot be read; if not, stop at the first.
+        place: of this process; alone if None.
+
+    Returns:
+        This process's batches, which may be none; and the pictures that any process left out.
+
+    Raises:
+        SampleError: a picture cannot be read and `skip_bad` is False.
+        DiasError: none can be read; or another process failed.
+    """
+    found, skipped, failure = list[HeldOut](), list[Skipped](), None
+    try:
+        for number, part in _share(source, batch=batch, place=place or Place()):
+            for seen in evaluation_batches(
+                part, size=size, batch=batch, skipped=skipped if skip_bad else None
+            ):
+                found.append(_with_features(seen, backbone, number=number, device=device))
+    except Exception as error:  # of whatever kind: the others must hear of it
+        failure = error
+    told = everyones((len(found), skipped, None if failure is None else str(failure)))
+    if failure is not None:
+        raise failure
+    left_out = [file for _, files, _ in told for file in files]
+    for _, _, problem in told:
+        if problem is not None:
+            raise DiasError(problem)
+    if not any(count for count, _, _ in told):
+        first = f" (the first: {left_out[0].name}, {left_out[0].reason})" if left_out else ""
+        raise DiasError(f"data.validation: no picture can be read{first}")
+    return found, left_out
+
+
+def everyones(value: T) -> list[T]:
+    """What each process has, in the order of their ranks; every process must call it."""
+    if not (processes.is_available() and processes.is_initialized()):
+        return [value]
+    found: list[Any] = [None] * processes.get_world_size()
+    processes.all_gather_object(found, value)
+    return found
+
+
+def _share(source: ImageSource, *, batch: int, place: Place) -> Iterator[tuple[int, Part]]:
+    """Every `world`-th batch of places in the data set, and its number."""
+    for start in range(place.rank * batch, len(source), place.world * batch):
+        yield start // batch, Part(source, range(start, min(start + batch, len(source))))
+
+
+def _with_features(
+    seen: EvaluationBatch, backbone: FrozenBackbone, *, number: int, device: torch.device
+) -> HeldOut:
+    tokens = backbone(seen.images.to(device))
+    return HeldOut(
+        number=number,
+        images=seen.images,
+        features=tokens.features.half().cpu(),
+        grid=tokens.grid,
+        masks=seen.masks,
+        valid=None if seen.ignore is None else ~seen.ignore,
+    )
