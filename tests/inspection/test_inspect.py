@@ -248,4 +248,4 @@ def test_every_sum_is_checked(tmp_path: Path) -> None:
     assert len(open_source(tmp_path, use="train")[0].image)
     [part] = look(tmp_path).parts
     assert (part.listed, part.read, len(part.faults)) == (1, 1, 1)
-    assert "CRC-32C" in part.faults[0].problem
+    assert "CRC-32C" in part.faults[0].line

@@ -5,8 +5,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 from dias.data.samples import ClipSource, ImageSource
 
-# What a data set is opened for. It chooses the split, where the user names none; `check` is as `evaluate`, with
-# every sum looked at that the files carry.
+# What a data set is opened for. It chooses the split, where the user names none; for `check`, which is as
+# `evaluate` else, every sum is looked at that the files carry.
 Use = Literal["train", "evaluate", "check"]
 
 
