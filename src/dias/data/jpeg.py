@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 import simplejpeg
@@ -29,11 +30,12 @@ def usual_jpeg(file: Path) -> UInt8[np.ndarray, "h w 3"] | None:
 
 
 def _bytes(file: Path) -> bytes | None:
-    if not file.is_file():  # a pipe can be read once only
+    status = file.stat()
+    if not S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:  # a pipe can be read once only
         return None
-    with file.open("rb") as stream:
+    with file.open("rb", buffering=0) as stream:
         start = stream.read(len(_START))
-        return start + stream.read(_MOST_BYTES) if start == _START else None
+        return start + stream.readall() if start == _START else None
 
 
 def _usual(data: bytes) -> bool:
