@@ -84,7 +84,7 @@ def _evaluate(name: str, data: Path, *, given: argparse.Namespace) -> Row:
     _dias(["eval", *runs, data, "--size", 224, "--out", file], threads=os.cpu_count() or 1)
     found = Results.load(file).evaluations
     best = [one.best_map.mean for one in found]
-    first = [row.mean for one in found for row in one.rows if row.variant == "first"]
+    first = [row.mean for one in found for row in one.rows if row.variant == "first iteration"]
     return {
         "variant": name,
         **{METRIC_NAMES[metric]: _spread(metric, best) for metric in METRICS},
