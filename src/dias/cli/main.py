@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from dias.cli import cache, evaluate, import_official, recipes, report, segment, synth, train
+from dias.cli import cache, data, evaluate, import_official, recipes, report, segment, synth, train
 from dias.errors import DiasError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("segment")(segment.segment)
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("import-official")(import_official.import_official)
+app.add_typer(data.app, name="data")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 

@@ -12,18 +12,23 @@ from dias.data.frames import images_of
 from dias.data.samples import ImageSource
 from dias.data.sources.contract import SourceConfig, Use
 from dias.data.sources.image_folder import ImageFolder, ImageFolderConfig
+from dias.data.sources.packed import Packed, PackedConfig
 from dias.data.sources.photos import Photos, PhotosConfig
 from dias.data.sources.scenes import ScenesConfig
 from dias.errors import DiasError, FileError
 
-Source = Annotated[ImageFolderConfig | PhotosConfig | ScenesConfig, Field(discriminator="kind")]
+Source = Annotated[
+    ImageFolderConfig | PackedConfig | PhotosConfig | ScenesConfig, Field(discriminator="kind")
+]
 
 # The first that finds its mark at a path has it: the general ones last.
-_RECOGNISED: tuple[type[SourceConfig], ...] = (PhotosConfig, ScenesConfig, ImageFolderConfig)
+_RECOGNISED: tuple[type[SourceConfig], ...] = (PhotosConfig, PackedConfig, ScenesConfig, ImageFolderConfig)
 
 __all__ = [
     "ImageFolder",
     "ImageFolderConfig",
+    "Packed",
+    "PackedConfig",
     "Photos",
     "PhotosConfig",
     "ScenesConfig",

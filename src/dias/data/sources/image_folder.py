@@ -88,6 +88,10 @@ class ImageFolder:
         height, width = image.shape[:2]
         return ImageSample(image=image, name=name, mask=read_mask(file, size=(height, width)))
 
+    def encoded(self, index: int) -> bytes:
+        """A picture's file."""
+        return (self.folder / self.names[index]).read_bytes()
+
     def name(self, index: int) -> str:
         """Path of a picture below the folder, with forward slashes."""
         return self.names[index]

@@ -76,6 +76,10 @@ class Scenes:
             classes=np.array([thing["class"] for thing in things], dtype=np.int64),
         )
 
+    def encoded(self, index: int) -> bytes:
+        """The picture's file."""
+        return self.files[index].read_bytes()
+
     def name(self, index: int) -> str:
         """File name of the picture."""
         return self.files[index].name
