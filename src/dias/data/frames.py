@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from itertools import accumulate
 
-from dias.data.samples import ClipSource, ImageSample, ImageSource
+from dias.data.samples import ClipSource, EncodedFrames, ImageSample, ImageSource
 
 
 class ClipFrames:
@@ -28,6 +28,10 @@ class ClipFrames:
         """
         clip, frame = self.place(index)
         return self.clips.read(clip, [frame]).frame(0)
+
+    def encoded(self, index: int) -> bytes | None:
+        """A frame's file, where the clips have one."""
+        return self.clips.encoded(*self.place(index)) if isinstance(self.clips, EncodedFrames) else None
 
     def place(self, index: int) -> tuple[int, int]:
         """Clip, and place of the frame in it."""

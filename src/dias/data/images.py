@@ -1,5 +1,6 @@
 """Reads pictures and masks of every kind people have, and says plainly what is wrong with the others."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +18,25 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _STRETCHED = {"L;2": 85, "L;4": 17}
 
 
-def read_image(file: Path) -> UInt8[np.ndarray, "h w 3"]:
+def read_image(file: Path, *, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:
     """Read a picture as RGB, turned the way its EXIF orientation says.
 
     Grey, 1-bit, palette and CMYK pictures become RGB; 16-bit grey is scaled to 8 bits; what is transparent
     is laid over white; of an animation, the first frame is taken.
+
+    Args:
+        file: the picture.
+        content: the file's bytes, if they do not lie at `file`, which then only names them in errors.
 
     Raises:
         SampleError: the file is missing, empty, truncated or no picture, holds numbers without a known range
             (32 bits), has a side below 2 or above 20,000 pixels, or more than 200 million pixels in all
             (Pillow's own limit, about 179 million unless `PIL.Image.MAX_IMAGE_PIXELS` is raised, holds too).
     """
-    usual = usual_jpeg(file)
+    usual = usual_jpeg(file, content)
     if usual is not None:
         return usual
-    image = _open(file)
+    image = _open(file, content)
     try:
         return _converted(image)
     except ValueError:
@@ -68,17 +73,20 @@ def as_rgb(picture: np.ndarray | Image.Image) -> UInt8[np.ndarray, "h w 3"]:
     )
 
 
-def read_mask(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np.ndarray, "h w"]:
+def read_mask(
+    file: Path, *, size: tuple[int, int] | None = None, content: bytes | None = None
+) -> Int32[np.ndarray, "h w"]:
     """Segment number of each pixel, 0 = background, from a PNG of numbers (1 to 16 bits, or a palette).
 
     Args:
         file: the mask; of a palette picture the index is the number, the colours mean nothing.
         size: height and width that the mask must have.
+        content: the file's bytes, as in `read_image`.
 
     Raises:
         SampleError: the file cannot be read, is no picture of numbers, or not of `size`.
     """
-    image = _opened_mask(file, size=size)
+    image = _opened_mask(file, content, size=size)
     if image.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
         raise SampleError(
             file,
@@ -101,7 +109,7 @@ def read_colours(file: Path, *, size: tuple[int, int] | None = None) -> Int32[np
     Raises:
         SampleError: the file cannot be read, has not colours of 8 bits, or is not of `size`.
     """
-    image = _opened_mask(file, size=size)
+    image = _opened_mask(file, None, size=size)
     if image.mode not in ("RGB", "RGBA", "P", "L"):
         raise SampleError(
             file, f"the mask has mode {image.mode!r}, expected colours (RGB or a palette)", do="copy it again"
@@ -120,7 +128,7 @@ def read_shades(file: Path, *, size: tuple[int, int] | None = None) -> Float32[n
     Raises:
         SampleError: the file cannot be read, holds other numbers, or is not of `size`.
     """
-    image = _opened_mask(file, size=size)
+    image = _opened_mask(file, None, size=size)
     if image.mode in _SIXTEEN_BIT:
         return np.asarray(image).astype(np.float32) / np.float32(65_535)
     if image.mode in ("L", "LA", "RGB", "RGBA"):
@@ -128,9 +136,9 @@ def read_shades(file: Path, *, size: tuple[int, int] | None = None) -> Float32[n
     raise SampleError(file, f"has mode {image.mode!r}, expected grey of 8 or 16 bits", do="copy it again")
 
 
-def _opened_mask(file: Path, *, size: tuple[int, int] | None) -> Image.Image:
+def _opened_mask(file: Path, content: bytes | None, *, size: tuple[int, int] | None) -> Image.Image:
     """Open what belongs to a picture pixel by pixel; `size` is that of the picture."""
-    image = _open(file)
+    image = _open(file, content)
     if image.format == "JPEG":
         raise SampleError(file, "the mask is a JPEG, which changes numbers", do="write it as PNG")
     if size is not None and (image.height, image.width) != size:
@@ -142,10 +150,10 @@ def _opened_mask(file: Path, *, size: tuple[int, int] | None) -> Image.Image:
     return image
 
 
-def _open(file: Path) -> Image.Image:
+def _open(file: Path, content: bytes | None) -> Image.Image:
     """Open, check the size in the header, decode, turn upright."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file if content is None else io.BytesIO(content)) as image:
             _check_size(file, *image.size)
             rawmode = image.tile[0].args if image.tile else ""  # gone once the pixels are decoded
             image.load()
@@ -158,7 +166,7 @@ def _open(file: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_large(file, str(error).partition(",")[0]) from None
     except UnidentifiedImageError:
-        if file.stat().st_size == 0:
+        if (file.stat().st_size if content is None else len(content)) == 0:
             raise SampleError(file, "is empty (0 bytes)", do="copy or download it again") from None
         raise SampleError(
             file, "is no picture that Pillow can read", do="save it as PNG or JPEG, or remove it"

@@ -14,16 +14,20 @@ _MOST_BYTES = 64 * 2**20
 _MOST_PIXELS = 50_000_000
 
 
-def usual_jpeg(file: Path) -> UInt8[np.ndarray, "h w 3"] | None:
+def usual_jpeg(file: Path, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"] | None:
     """Read a JPEG file of 8-bit YCbCr that lies upright and whole; None for all else, faults included.
 
     What is not usual is for Pillow, which knows every kind and says what is wrong. Both use libjpeg-turbo
     with the same transform and the same interpolation of colours, hence the same pixels; Pillow copies them
     three times on their way to an array. Decoding at 5/8 or 1/2 of the size, which libjpeg can, gains nothing
     at the quality of COCO's photos: most of the time goes into the entropy code (benchmarks/decoding.py).
+
+    Args:
+        file: the picture.
+        content: the file's bytes, if they do not lie at `file`.
     """
     try:
-        data = _bytes(file)
+        data = _bytes(file) if content is None else content
         return simplejpeg.decode_jpeg(data) if data is not None and _usual(data) else None
     except Exception:  # as of any decoder of damaged bytes: Pillow says it in words, or can do better
         return None
@@ -39,6 +43,8 @@ def _bytes(file: Path) -> bytes | None:
 
 
 def _usual(data: bytes) -> bool:
+    if not data.startswith(_START):
+        return False
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     if colours != "YCbCr" or min(height, width) < 2 or height * width > _MOST_PIXELS:
         return False

@@ -119,6 +119,24 @@ class ImageSource(Protocol):
 
 
 @runtime_checkable
+class EncodedImages(Protocol):
+    """A data set of images that can hand over their files, so that a copy is exact and no larger."""
+
+    def encoded(self, index: int) -> bytes | None:
+        """The bytes that `read_image` makes the sample's image of; None: it comes from elsewhere."""
+        ...
+
+
+@runtime_checkable
+class EncodedFrames(Protocol):
+    """A data set of clips that can hand over the files of their frames."""
+
+    def encoded(self, index: int, frame: int) -> bytes | None:
+        """The bytes that `read_image` makes a frame of; None: it comes from elsewhere, such as a video."""
+        ...
+
+
+@runtime_checkable
 class ClipSource(Protocol):
     """What every data set of clips promises. Its frames as images: `dias.data.frames.images_of`."""
 

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from dias.backbones.frozen import FrozenBackbone
+from dias.data.blocks import Sharded
 from dias.data.frames import images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
@@ -103,6 +104,7 @@ class TrainingData(L.LightningDataModule):
             rank=self.trainer.global_rank,
             world=world,
             views=self._views(),
+            blocks=self.source.blocks(self.indices) if isinstance(self.source, Sharded) else None,
         )
         return Remaining(
             training_loader(self.samples, order, workers=0 if self.cache else self.recipe.data.workers)

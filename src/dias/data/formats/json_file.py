@@ -17,12 +17,23 @@ def read_json(file: Path, kind: type[T]) -> T:
         FileError: the file cannot be read, is no JSON, or has not the shape of `kind`; says where.
     """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
+        content = file.read_bytes()
     except FileNotFoundError:
         raise FileError(file, "does not exist", do="check the path") from None
     except OSError as error:
         raise FileError(file, f"cannot be read ({error.strerror})", do="check the path") from None
+    return parse_json(content, kind, named=file)
+
+
+def parse_json(content: bytes, kind: type[T], *, named: Path | str) -> T:
+    """As `read_json`, of a file's bytes; `named` says in errors where they come from.
+
+    Raises:
+        FileError: they are no JSON, or have not the shape of `kind`; says where.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise FileError(file, f"has not the expected shape: {error}", do="download it again") from None
+        raise FileError(named, f"has not the expected shape: {error}", do="download it again") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FileError(file, f"is no JSON, or cut short ({error})", do="download it again") from None
+        raise FileError(named, f"is no JSON, or cut short ({error})", do="download it again") from None

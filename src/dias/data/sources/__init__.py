@@ -15,19 +15,28 @@ from dias.data.sources.coco import CocoConfig
 from dias.data.sources.contract import SourceConfig, Use
 from dias.data.sources.image_folder import ImageFolder, ImageFolderConfig
 from dias.data.sources.movi import Movi, MoviConfig
+from dias.data.sources.packed import Packed, PackedConfig
 from dias.data.sources.photos import Photos, PhotosConfig
 from dias.data.sources.scenes import ScenesConfig
 from dias.data.sources.voc import VocConfig
 from dias.errors import DiasError, FileError
 
 Source = Annotated[
-    ImageFolderConfig | PhotosConfig | ScenesConfig | ClevrTexConfig | CocoConfig | VocConfig | MoviConfig,
+    ImageFolderConfig
+    | PackedConfig
+    | PhotosConfig
+    | ScenesConfig
+    | ClevrTexConfig
+    | CocoConfig
+    | VocConfig
+    | MoviConfig,
     Field(discriminator="kind"),
 ]
 
 # The first that finds its mark at a path has it: the general ones last.
 _RECOGNISED: tuple[type[SourceConfig], ...] = (
     PhotosConfig,
+    PackedConfig,
     ScenesConfig,
     ClevrTexConfig,
     CocoConfig,
@@ -43,6 +52,8 @@ __all__ = [
     "ImageFolderConfig",
     "Movi",
     "MoviConfig",
+    "Packed",
+    "PackedConfig",
     "Photos",
     "PhotosConfig",
     "ScenesConfig",

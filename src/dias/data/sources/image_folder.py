@@ -98,6 +98,10 @@ class ImageFolder:
         name = self.names[index]
         return ImageSample(image=read_image(self.folder / name), name=name)
 
+    def encoded(self, index: int) -> bytes:
+        """A picture's file."""
+        return (self.folder / self.names[index]).read_bytes()
+
     def name(self, index: int) -> str:
         """Path of a picture below the folder, with forward slashes."""
         return self.names[index]

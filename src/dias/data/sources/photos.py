@@ -55,6 +55,10 @@ class Photos:
     def __getitem__(self, index: int) -> ImageSample:
         return ImageSample(image=read_image(self.files[index]), name=self.name(index))
 
+    def encoded(self, index: int) -> bytes:
+        """A photo's file."""
+        return self.files[index].read_bytes()
+
     def name(self, index: int) -> str:
         """File name of a photo, such as `coffee.png`."""
         return self.files[index].name

@@ -80,6 +80,10 @@ class Scenes:
         """Read a picture alone."""
         return ImageSample(image=read_image(self.files[index]), name=self.name(index))
 
+    def encoded(self, index: int) -> bytes:
+        """The picture's file."""
+        return self.files[index].read_bytes()
+
     def name(self, index: int) -> str:
         """File name of the picture."""
         return self.files[index].name
