@@ -133,6 +133,10 @@ class ClevrTex:
         """
         return ImageSample(image=read_image(self.folder / self.names[index]), name=self.name(index))
 
+    def encoded(self, index: int) -> bytes:
+        """The picture's file."""
+        return (self.folder / self.name(index)).read_bytes()
+
     def name(self, index: int) -> str:
         """Path below the variant's folder, such as `0/CLEVRTEX_full_000000.png`."""
         return self.names[index]

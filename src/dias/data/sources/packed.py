@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
 from dias.data.blocks import Blocks
+from dias.data.images import read_image
 from dias.data.packing.local_cache import LocalCache
 from dias.data.packing.manifest import MANIFEST, UNFINISHED, Index, Manifest, read_pack, shard_name
 from dias.data.packing.record import decoded, picture
@@ -115,6 +116,17 @@ class Packed:
             FileError: the shard is missing or cannot be reached.
         """
         return decoded(self._record(index), where=self._store.where(self._shard(index)))
+
+    def picture(self, index: int) -> ImageSample:
+        """Read the picture of a sample alone.
+
+        Raises:
+            SampleError: its bytes are damaged or missing; names the shard.
+            FileError: the shard is missing or cannot be reached.
+        """
+        where = self._store.where(self._shard(index))
+        image = read_image(Path(where), content=self.encoded(index))
+        return ImageSample(image=image, name=self._names[index])
 
     def encoded(self, index: int) -> bytes:
         """A picture's file as it lies in the pack."""

@@ -125,6 +125,10 @@ class Voc:
         """
         return ImageSample(image=read_image(self.folder / self.name(index)), name=self.name(index))
 
+    def encoded(self, index: int) -> bytes:
+        """The picture's file."""
+        return (self.folder / self.name(index)).read_bytes()
+
     def name(self, index: int) -> str:
         """Path below the year's folder, such as `JPEGImages/2007_000032.jpg`."""
         return f"JPEGImages/{self.ids[index]}.jpg"

@@ -86,6 +86,10 @@ class PolygonCoco:
         """
         return ImageSample(image=self.pictures.read(index), name=self.name(index))
 
+    def encoded(self, index: int) -> bytes:
+        """The picture's file."""
+        return (self.pictures.folder / self.name(index)).read_bytes()
+
     def name(self, index: int) -> str:
         """Path below COCO's folder, such as `val2017/000000000139.jpg`."""
         return self.pictures.names[index]
