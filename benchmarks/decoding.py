@@ -10,7 +10,7 @@ this process's time on its core.
 import argparse
 import io
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from time import process_time
@@ -58,10 +58,10 @@ def exactly(file: Path, index: int) -> Tensor:
 def ways(files: Sequence[Path], *, repeats: int) -> list[Row]:
     """Pictures a second of a loop over all files."""
     views = [view_of(*read_image(file).shape[:2], index) for index, file in enumerate(files)]
-    loops: dict[str, Callable[[], object]] = {
-        "plain Pillow": lambda: [plainly(file, view) for file, view in zip(files, views, strict=True)],
-        "ours, for training and caching": lambda: [shown(file, index) for index, file in enumerate(files)],
-        "ours, for evaluation": lambda: [exactly(file, index) for index, file in enumerate(files)],
+    loops = {
+        "plain Pillow": _loop(plainly, files, views),
+        "ours, for training and caching": _loop(shown, files, range(len(files))),
+        "ours, for evaluation": _loop(exactly, files, range(len(files))),
     }
     found = compare(loops, repeats=repeats, warm_up=1, clock=process_time)
     base = found["plain Pillow"].median
@@ -85,19 +85,19 @@ def parts(files: Sequence[Path], *, repeats: int) -> list[Row]:
     samples = [ImageSample(image=image, name="") for image in images]
     half = partial(simplejpeg.decode_jpeg, min_height=200, min_width=200)
     five_eighths = partial(simplejpeg.decode_jpeg, min_height=SIZE, min_width=SIZE)
-    calls: dict[str, Callable[[], object]] = {
-        "read the file": lambda: [file.read_bytes() for file in files],
-        "Pillow reads the header": lambda: [Image.open(io.BytesIO(one)) for one in data],
-        "Pillow decodes": lambda: [Image.open(io.BytesIO(one)).load() for one in data],
-        "Pillow decodes to an array": lambda: [np.asarray(Image.open(io.BytesIO(one))) for one in data],
-        "Pillow decodes a half of the size (draft)": lambda: [_draft(one) for one in data],
-        "simplejpeg decodes (ours)": lambda: [simplejpeg.decode_jpeg(one) for one in data],
-        "simplejpeg decodes 5/8 of the size": lambda: [five_eighths(one) for one in data],
-        "simplejpeg decodes a half of the size": lambda: [half(one) for one in data],
-        "Pillow crops and resizes": lambda: [look(*one) for one in zip(samples, views, strict=True)],
-        "torch crops and resizes (ours)": lambda: [show(*one) for one in zip(images, views, strict=True)],
+    loops = {
+        "read the file": _loop(Path.read_bytes, files),
+        "Pillow reads the header": _loop(_opened, data),
+        "Pillow decodes": _loop(lambda one: _opened(one).load(), data),
+        "Pillow decodes to an array": _loop(lambda one: np.asarray(_opened(one)), data),
+        "Pillow decodes a half of the size (draft)": _loop(_draft, data),
+        "simplejpeg decodes (ours)": _loop(simplejpeg.decode_jpeg, data),
+        "simplejpeg decodes 5/8 of the size": _loop(five_eighths, data),
+        "simplejpeg decodes a half of the size": _loop(half, data),
+        "Pillow crops and resizes": _loop(look, samples, views),
+        "torch crops and resizes (ours)": _loop(show, images, views),
     }
-    found = compare(calls, repeats=repeats, warm_up=1, clock=process_time)
+    found = compare(loops, repeats=repeats, warm_up=1, clock=process_time)
     return [
         {"part": name, "ms a picture ": time.median / len(files), "IQR ": time.spread / len(files)}
         for name, time in found.items()
@@ -168,8 +168,22 @@ def main() -> None:
     print(save("decoding", [row for table in (*tables, compared) for row in table], about=about))
 
 
+def _loop(function: Callable[..., object], *items: Iterable[object]) -> Callable[[], None]:
+    """Call a function for each picture and keep nothing, as a loader that hands on what it has read."""
+
+    def run() -> None:
+        for one in zip(*items, strict=True):
+            function(*one)
+
+    return run
+
+
+def _opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
 def _draft(data: bytes) -> object:
-    image = Image.open(io.BytesIO(data))
+    image = _opened(data)
     image.draft("RGB", (image.width // 2, image.height // 2))
     return image.load()
 
