@@ -45,7 +45,7 @@ def turned(orientation: int) -> Image.Exif:
 def by_pillow(file: Path) -> np.ndarray | str:
     """What `read_image` gives or says where nothing is usual."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "usual_jpeg", lambda file: None)
+        patch.setattr(images, "usual_jpeg", lambda file, content: None)
         return given_or_said(file)
 
 
