@@ -7,6 +7,7 @@ from PIL import Image
 from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT, from_dict, to_dict
+from dias.data.images import SUFFIXES
 from dias.data.loaders import ViewedImages
 from dias.data.samples import picture_of
 from dias.data.sources import (
@@ -19,7 +20,6 @@ from dias.data.sources import (
     open_source,
     pictures_at,
 )
-from dias.data.sources.image_folder import SUFFIXES
 from dias.errors import DiasError, FileError, SampleError
 
 

@@ -12,7 +12,7 @@ from dias.data.frames import images_of
 from dias.data.packing import PackSettings, pack
 from dias.data.samples import EncodedImages, picture_of
 from dias.data.sources import config_for, open_source
-from miniatures import clevrtex, coco, voc
+from miniatures import clevrtex, coco, davis, videos, voc, ytvis
 
 MOVI = Path(__file__).parents[1] / "miniatures" / "movi" / "movi_e"
 SETS: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
@@ -22,6 +22,9 @@ SETS: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
     "coco polygons": (coco.write, ["mode=polygons"]),
     "voc": (voc.write, ["split=trainval"]),
     "movi": (lambda folder: MOVI, ["depth=true"]),
+    "ytvis": (ytvis.write, []),
+    "davis": (davis.write, []),
+    "videos": (lambda folder: videos.write(folder / "a.mp4", 6).parent, []),
 }
 
 

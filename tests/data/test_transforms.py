@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,3 +182,14 @@ def test_the_aspect_is_drawn_evenly_in_the_logarithm() -> None:
     aspects = np.log([(x1 - x0) / (y1 - y0) for x0, y0, x1, y1 in boxes])
     assert abs(aspects.mean()) < 0.02
     assert aspects.std() == pytest.approx(2 * math.log(4 / 3) / math.sqrt(12), rel=0.05)
+
+
+@given(height=SIDES, width=SIDES, seed=SEEDS)
+def test_depth_is_that_of_the_pixel_whose_label_is_seen(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sample = rectangles(height, width, rng)
+    assert sample.mask is not None
+    sample = replace(sample, depth=sample.mask.astype(np.float32) / 2)
+    seen = look(sample, random_view(height, width, size=8, rng=rng))
+    assert seen.depth is not None
+    assert (seen.depth * 2 == seen.mask).all()

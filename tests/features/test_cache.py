@@ -17,12 +17,14 @@ import transformers
 from PIL import Image
 
 from dias.backbones import BackboneConfig, FrozenBackbone
+from dias.data.frames import ClipFrames
 from dias.data.showing import show
 from dias.data.sources import ImageFolderConfig
 from dias.data.transforms import centre_view, numbered_view
 from dias.errors import CacheError, DiasError, SampleError
 from dias.features import FeatureCache, Views, build_cache, unreadable
 from dias.features.writing import CacheWriter
+from miniatures.clips import Clips
 
 COUNT = 7
 VIEWS = Views(number=2, size=28, seed=3)
@@ -94,6 +96,18 @@ def test_cached_features_are_the_live_ones(
             cached = cache.read(index, view)
             assert cached.dtype == np.float16
             torch.testing.assert_close(torch.tensor(cached).float(), live, atol=1e-3, rtol=1e-3)
+
+
+def test_features_of_frames_are_those_of_one_view_of_their_clip(
+    tmp_path: Path, backbone: FrozenBackbone
+) -> None:
+    """So a cache of frames serves clips."""
+    cache = build_cache(ClipFrames(Clips()), backbone, tmp_path, views=VIEWS, progress=False)
+    view = numbered_view(20, 30, size=28, seed=3, index=1, number=1)
+    live = backbone(torch.stack([show(frame, view) for frame in Clips().read(1).frames])).features
+    for place in range(3):
+        cached = torch.tensor(cache.read(2 + place, 1)).float()
+        torch.testing.assert_close(cached, live[place], atol=1e-3, rtol=1e-3)
 
 
 _SLOW_BUILD = """

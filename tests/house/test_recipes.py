@@ -8,7 +8,9 @@ from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
 
 
 def test_the_recipes_are_those_that_are_promised() -> None:
-    assert shipped() == ["clevrtex", "coco", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc"]
+    assert shipped() == [
+        "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc", "ytvis",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -62,7 +64,7 @@ def test_a_wrong_setting_is_named(change: str, message: str) -> None:
 
 def test_an_unknown_recipe_lists_the_shipped_ones() -> None:
     with pytest.raises(
-        DiasError, match=r"recipe 'coca': no such file.*clevrtex, coco, movi-c, .*, scenes, scenes-cpu, voc"
+        DiasError, match=r"recipe 'coca': no such file.*clevrtex, coco, davis, .*, scenes-cpu, voc, ytvis"
     ):
         read_recipe("coca")
 

@@ -50,6 +50,14 @@ class ClipFrames:
         return self.clips.fingerprint()
 
 
+def scene_of(source: ImageSource, index: int) -> int:
+    """Number that says which random views an image has: frames of one clip share theirs, other images do not.
+
+    So whatever was computed of a view of single frames serves that view of their clip.
+    """
+    return source.place(index)[0] if isinstance(source, ClipFrames) else index
+
+
 def images_of(source: ImageSource | ClipSource) -> ImageSource:
     """The source itself, or the frames of its clips."""
     return ClipFrames(source) if isinstance(source, ClipSource) else source

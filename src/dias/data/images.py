@@ -10,6 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dias.data.jpeg import usual_jpeg
 from dias.errors import DiasError, SampleError
 
+# Names that pictures in a folder have, in small letters.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
 _LARGEST_SIDE = 20_000  # pixels
 _MOST_PIXELS = 200_000_000
 _SMALLEST_SIDE = 2

@@ -1,8 +1,8 @@
 """Batches for training (and, from `centre`, evaluation) in an order that follows from the settings alone.
 
 Nothing here draws from a global random state: the order follows from (seed, step), what is seen of a picture
-from (seed, view number, picture). So a resumed run gets the same batches with no saved state, and the number
-of worker processes changes nothing.
+from (seed, view number, picture); frames of a clip share their views. So a resumed run gets the same batches
+with no saved state, and the number of worker processes changes nothing.
 """
 
 import signal
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from dias.data.centre import EvaluationBatch, evaluation_batches
+from dias.data.frames import scene_of
 from dias.data.order import Key, TrainingOrder
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.data.showing import show
@@ -130,7 +131,8 @@ class ViewedImages(Dataset[Tensor]):
 
     def _view(self, sample: ImageSample, *, index: int, number: int) -> UInt8[Tensor, "3 h w"]:
         height, width = sample.image.shape[:2]
-        view = numbered_view(height, width, size=self.size, seed=self.seed, index=index, number=number)
+        scene = scene_of(self.source, index)
+        view = numbered_view(height, width, size=self.size, seed=self.seed, index=scene, number=number)
         return show(sample.image, view)
 
     def _reason(self, index: int) -> Skipped:

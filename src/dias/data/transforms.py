@@ -72,7 +72,16 @@ def centre_view(height: int, width: int, *, size: int) -> View:
 
 
 def numbered_view(height: int, width: int, *, size: int, seed: int, index: int, number: int) -> View:
-    """Random view `number` of picture `index`: a pure function, so cached and live views are the same."""
+    """Random view `number` of picture `index`: a pure function, so cached and live views are the same.
+
+    Args:
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        size: side of the square shown, pixels.
+        seed: of all views.
+        index: of the picture; for frames of a clip, that of the clip (`dias.data.frames.scene_of`).
+        number: of the view.
+    """
     return random_view(height, width, size=size, rng=np.random.default_rng([seed, number, index]))
 
 
@@ -91,11 +100,19 @@ def look(sample: ImageSample, view: View) -> ImageSample:
     return replace(
         sample,
         image=_resized(sample.image, view),
-        mask=None if sample.mask is None else _nearest(sample.mask, view),
-        ignore=None if sample.ignore is None else _nearest(sample.ignore, view),
+        mask=None if sample.mask is None else nearest(sample.mask, view),
+        ignore=None if sample.ignore is None else nearest(sample.ignore, view),
         boxes=boxes,
-        depth=None if sample.depth is None else _nearest(sample.depth, view),
+        depth=None if sample.depth is None else nearest(sample.depth, view),
     )
+
+
+def nearest(values: Shaped[np.ndarray, "h w *c"], view: View) -> Shaped[np.ndarray, "s s *c"]:
+    """What a view shows of values that must not be mixed: of each pixel shown, that under its centre."""
+    x0, y0, x1, y1 = view.box
+    rows, columns = _places(y0, y1, view.size), _places(x0, x1, view.size)
+    shown: np.ndarray = values[np.ix_(rows, columns[::-1] if view.flip else columns)]
+    return shown
 
 
 def as_tensor(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[Tensor, "3 h w"]:
@@ -113,13 +130,6 @@ def _resized(image: UInt8[np.ndarray, "h w 3"], view: View) -> UInt8[np.ndarray,
     part = Image.fromarray(np.ascontiguousarray(image[y0:y1, x0:x1]))  # cut first: nothing outside bleeds in
     shown = np.asarray(part.resize((view.size, view.size), Image.Resampling.BILINEAR))
     return np.array(shown[:, ::-1] if view.flip else shown, order="C")
-
-
-def _nearest(values: Shaped[np.ndarray, "h w"], view: View) -> Shaped[np.ndarray, "s s"]:
-    x0, y0, x1, y1 = view.box
-    rows, columns = _places(y0, y1, view.size), _places(x0, x1, view.size)
-    shown: np.ndarray = values[np.ix_(rows, columns[::-1] if view.flip else columns)]
-    return shown
 
 
 def _places(start: int, stop: int, size: int) -> Shaped[np.ndarray, " s"]:

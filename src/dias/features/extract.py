@@ -12,6 +12,7 @@ from jaxtyping import Float16, UInt8
 from torch import Tensor
 
 from dias.backbones.frozen import FrozenBackbone
+from dias.data.frames import scene_of
 from dias.data.samples import ImageSource, picture_of
 from dias.data.showing import show
 from dias.data.transforms import centre_view, numbered_view
@@ -131,8 +132,9 @@ def _read(source: ImageSource, index: int, views: Views) -> Pictures | SampleErr
     height, width = image.shape[:2]
     if not views.number:
         return show(image, centre_view(height, width, size=views.size))[None]
+    scene = scene_of(source, index)
     seen = [
-        numbered_view(height, width, size=views.size, seed=views.seed, index=index, number=number)
+        numbered_view(height, width, size=views.size, seed=views.seed, index=scene, number=number)
         for number in range(views.number)
     ]
     return torch.stack([show(image, view) for view in seen])

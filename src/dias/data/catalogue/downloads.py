@@ -128,14 +128,16 @@ DOWNLOADS: tuple[DataSet, ...] = (
         mark="JPEGImages/ and annotations of train/ or valid/, or ytvis_hq-?.json",
         layout=(
             "train/JPEGImages/?/?.jpg, valid/, test/",
-            "train/instances.json, valid/instances.json, test/instances.json",
-            "HQ: ytvis_hq-train.json, -val.json, -test.json beside JPEGImages/",
+            "2019: train.json, valid.json, test.json",
+            "2021: train/instances.json, valid/, test/; 2022: valid/gt.json, test/test_gt.json too",
+            "HQ: ytvis_hq-train.json, -val.json, -test.json beside train/ of 2019",
         ),
         unit="clips",
         site="https://youtube-vos.org/dataset/vis/",
         archives=("train.zip", "valid.zip", "test.zip", "HQ: https://github.com/SysCV/vmt (annotations)"),
         licence="see the site",
         paper="Yang et al., Video Instance Segmentation, ICCV 2019, arXiv:1905.04804",
+        recipe="ytvis",
         variant="hq",
         # The site, section "Dataset Statistics". It gives no numbers for 2022, nor does SysCV/vmt for HQ.
         counts=(
@@ -162,6 +164,7 @@ DOWNLOADS: tuple[DataSet, ...] = (
         archives=("DAVIS-2017-trainval-480p.zip",),
         licence="see the site",
         paper="Pont-Tuset et al., The 2017 DAVIS Challenge, arXiv:1704.00675",
+        recipe="davis",
         # The paper: 150 sequences in four splits.
         counts=(
             Count(split="train", samples=60),

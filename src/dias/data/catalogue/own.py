@@ -24,8 +24,11 @@ OWN: tuple[DataSet, ...] = (
         kind="frames",
         title="Clips of your own, as frames",
         about="a folder of pictures for each clip",
-        mark="folders of numbered pictures",
-        layout=("?/00000.jpg, ?/00001.jpg, ...",),
+        mark="clips/, and perhaps masks/, and nothing else; else say kind=frames",
+        layout=(
+            "clips/?/1.jpg, clips/?/2.jpg, ...",
+            "masks/?/1.png, ...   segment numbers, 0 is the background",
+        ),
         unit="clips",
     ),
     DataSet(

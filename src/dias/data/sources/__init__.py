@@ -13,12 +13,16 @@ from dias.data.samples import ImageSource
 from dias.data.sources.clevrtex import ClevrTexConfig
 from dias.data.sources.coco import CocoConfig
 from dias.data.sources.contract import SourceConfig, Use
+from dias.data.sources.davis import DavisConfig
+from dias.data.sources.frame_folders import FrameFoldersConfig
 from dias.data.sources.image_folder import ImageFolder, ImageFolderConfig
 from dias.data.sources.movi import Movi, MoviConfig
 from dias.data.sources.packed import Packed, PackedConfig
 from dias.data.sources.photos import Photos, PhotosConfig
 from dias.data.sources.scenes import ScenesConfig
+from dias.data.sources.video_files import VideoFilesConfig
 from dias.data.sources.voc import VocConfig
+from dias.data.sources.ytvis import YtvisConfig
 from dias.errors import DiasError, FileError
 
 Source = Annotated[
@@ -29,7 +33,11 @@ Source = Annotated[
     | ClevrTexConfig
     | CocoConfig
     | VocConfig
-    | MoviConfig,
+    | MoviConfig
+    | YtvisConfig
+    | DavisConfig
+    | FrameFoldersConfig
+    | VideoFilesConfig,
     Field(discriminator="kind"),
 ]
 
@@ -42,12 +50,18 @@ _RECOGNISED: tuple[type[SourceConfig], ...] = (
     CocoConfig,
     VocConfig,
     MoviConfig,
+    YtvisConfig,
+    DavisConfig,
+    FrameFoldersConfig,
+    VideoFilesConfig,
     ImageFolderConfig,
 )
 
 __all__ = [
     "ClevrTexConfig",
     "CocoConfig",
+    "DavisConfig",
+    "FrameFoldersConfig",
     "ImageFolder",
     "ImageFolderConfig",
     "Movi",
@@ -60,7 +74,9 @@ __all__ = [
     "Source",
     "SourceConfig",
     "Use",
+    "VideoFilesConfig",
     "VocConfig",
+    "YtvisConfig",
     "config_for",
     "open_source",
     "pictures_at",
@@ -71,19 +87,27 @@ def config_for(path: Path | str, *, use: Use, settings: Iterable[str] = ()) -> S
     """Settings of the data set that lies at a path.
 
     Args:
-        path: its folder; or a picture; or `photos` for the sample photos.
+        path: its folder; or a picture or a video; or `photos` for the sample photos.
         use: chooses the split where the user does not.
-        settings: `KEY=VALUE` changes, such as `split=val2017`.
+        settings: `KEY=VALUE` changes, such as `split=val2017`; `kind=frames` where the folder's own marks do
+            not say what it is.
 
     Raises:
         DiasError: there is nothing at the path, or a change names no setting of the data set.
     """
     path = Path(path).expanduser()
-    for kind in _RECOGNISED:
+    changes = list(settings)
+    chosen = with_changes({}, changes).get("kind")
+    kinds = {_kind(one): one for one in _RECOGNISED}
+    if chosen not in (None, *kinds):
+        raise DiasError(f"{path}: there is no kind {chosen!r} of data set; there are {', '.join(kinds)}")
+    for kind in _RECOGNISED if chosen is None else (kinds[chosen],):
         found = kind.at(path, use=use)
         if found is not None:
-            return _changed(found, settings, where=str(path))
-    raise FileError(path, "there is no such file or folder", do="check the path")
+            return from_dict(type(found), with_changes(to_dict(found), changes), where=str(path))
+    if chosen is None or not path.exists():
+        raise FileError(path, "there is no such file or folder", do="check the path")
+    return from_dict(kinds[chosen], with_changes({"path": str(path)}, changes), where=str(path))
 
 
 def open_source(path: Path | str, *, use: Use = "evaluate", settings: Iterable[str] = ()) -> ImageSource:
@@ -107,11 +131,10 @@ def pictures_at(path: Path | str, *, settings: Iterable[str] = ()) -> ImageSourc
         DiasError: as `open_source`.
     """
     found = config_for(path, use="evaluate", settings=settings)
-    return images_of((replace(found, masks=None) if isinstance(found, ImageFolderConfig) else found).build())
+    if isinstance(found, ImageFolderConfig | FrameFoldersConfig):
+        found = replace(found, masks=None)
+    return images_of(found.build())
 
 
-def _changed(config: SourceConfig, settings: Iterable[str], *, where: str) -> SourceConfig:
-    changes = list(settings)
-    if any(change.partition("=")[0].strip() == "kind" for change in changes):
-        raise DiasError(f"{where}: kind follows from the folder; write a recipe to choose it")
-    return from_dict(type(config), with_changes(to_dict(config), changes), where=where) if changes else config
+def _kind(settings: type[SourceConfig]) -> str:
+    return str(vars(settings)["kind"])

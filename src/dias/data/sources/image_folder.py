@@ -8,12 +8,10 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
-from dias.data.images import read_image, read_mask
+from dias.data.images import SUFFIXES, read_image, read_mask
 from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

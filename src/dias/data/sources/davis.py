@@ -1,0 +1,170 @@
+"""DAVIS 2017 (davischallenge.org): short clips whose objects are segmented in every frame."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int32
+from pydantic.dataclasses import dataclass
+
+from dias.config import STRICT
+from dias.data.images import read_image, read_mask
+from dias.data.inside import inside
+from dias.data.samples import ClipSample, fingerprint_below
+from dias.data.sources.contract import Use
+from dias.errors import FileError, SampleError
+
+Split = Literal["train", "val", "test-dev", "test-challenge"]
+_SPLITS: tuple[Split, ...] = ("train", "val", "test-dev", "test-challenge")
+_VOID = 255  # in a mask: nobody's
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DavisConfig:
+    """The folder `DAVIS` that the archives unpack into.
+
+    Attributes:
+        path: holds `ImageSets`, `JPEGImages` and `Annotations`.
+        split: of test-dev and test-challenge only the first frames are annotated.
+        resolution: of frames and masks.
+        unsupervised: take `Annotations_unsupervised`, which has more objects.
+    """
+
+    kind: Literal["davis"] = "davis"
+    path: str
+    split: Split = "train"
+    resolution: Literal["480p", "Full-Resolution"] = "480p"
+    unsupervised: bool = False
+
+    @classmethod
+    def at(cls, path: Path, *, use: Use) -> "DavisConfig | None":
+        """Where there are `ImageSets/2017` (or 2019) and `JPEGImages`; or in the folder `DAVIS` there.
+
+        `train` to train, `val` to evaluate. Masks: `Annotations`, or the unsupervised ones where only those
+        are there; likewise 480p, or full resolution.
+        """
+        for folder in (path, path / "DAVIS"):
+            there = cls(path=str(folder)).splits()
+            frames = folder / "JPEGImages"
+            if there and frames.is_dir():
+                wanted: Split = "train" if use == "train" else "val"
+                only_unsupervised = not (folder / "Annotations").is_dir()
+                return cls(
+                    path=str(folder),
+                    split=wanted if wanted in there else there[0],
+                    resolution="480p" if (frames / "480p").is_dir() else "Full-Resolution",
+                    unsupervised=only_unsupervised and (folder / "Annotations_unsupervised").is_dir(),
+                )
+        return None
+
+    def splits(self) -> tuple[Split, ...]:
+        """Those that have a list of clips."""
+        return tuple(split for split in _SPLITS if self._list(split) is not None)
+
+    def build(self) -> "Davis":
+        """List the clips.
+
+        Raises:
+            FileError: the list of clips or a clip's folder is missing.
+        """
+        folder = Path(self.path).expanduser()
+        names = self._list(self.split)
+        if names is None:
+            raise FileError(
+                folder / "ImageSets" / "2017" / f"{self.split}.txt",
+                "does not exist",
+                do=f"unpack the archive of {self.split} into {folder}",
+            )
+        annotations = "Annotations_unsupervised" if self.unsupervised else "Annotations"
+        return Davis(names, folder / "JPEGImages" / self.resolution, folder / annotations / self.resolution)
+
+    def _list(self, split: Split) -> Path | None:
+        """File that lists a split's clips; the test clips of the unsupervised task came in 2019."""
+        files = (
+            Path(self.path).expanduser() / "ImageSets" / year / f"{split}.txt" for year in ("2017", "2019")
+        )
+        return next((file for file in files if file.is_file()), None)
+
+
+class Davis:
+    """Clips in the order of the list; segments are numbered as in the masks.
+
+    Pixels of 255 are ignored. Where only a clip's first frame has a mask, as in the test splits, all pixels
+    of the others are ignored; a clip without any has mask None. There are no classes; boxes follow from the
+    masks.
+    """
+
+    def __init__(self, names: Path, frames: Path, masks: Path) -> None:
+        self.folder, self.masks = frames, masks
+        self._clips = _clips(names, frames)
+        self._annotated = [sum(1 for _ in (masks / name).glob("*.png")) for name, _ in self._clips]
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def length(self, index: int) -> int:
+        """Number of frames of a clip."""
+        return len(self._clips[index][1])
+
+    def read(self, index: int, frames: Sequence[int] | None = None) -> ClipSample:
+        """Read some frames of a clip, or all, with their masks.
+
+        Raises:
+            SampleError: a frame or a mask cannot be read, or is not of the size of the others.
+        """
+        name, files = self._clips[index]
+        places = range(len(files)) if frames is None else frames
+        images = [read_image(self.folder / name / files[place]) for place in places]
+        for place, image in zip(places, images, strict=True):
+            if image.shape != images[0].shape:
+                raise SampleError(
+                    self.folder / name / files[place],
+                    f"is {image.shape[:2]}, other frames {images[0].shape[:2]} (height, width)",
+                    do="download it again",
+                )
+        clip = ClipSample(frames=np.stack(images), name=name, numbers=tuple(places))
+        if not self._annotated[index]:
+            return clip
+        mask = np.stack([self._mask(index, place, size=images[0].shape[:2]) for place in places])
+        return replace(clip, mask=np.where(mask == _VOID, 0, mask), ignore=mask == _VOID)
+
+    def name(self, index: int) -> str:
+        """Name of a clip, such as `bike-packing`."""
+        return self._clips[index][0]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names and sizes of the frames."""
+        return fingerprint_below(
+            self.folder, (f"{name}/{file}" for name, files in self._clips for file in files)
+        )
+
+    def encoded(self, index: int, frame: int) -> bytes:
+        """The JPEG of a frame."""
+        name, files = self._clips[index]
+        return (self.folder / name / files[frame]).read_bytes()
+
+    def _mask(self, index: int, place: int, *, size: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
+        name, files = self._clips[index]
+        if place > 0 and self._annotated[index] == 1:
+            return np.full(size, _VOID, dtype=np.int32)
+        return read_mask((self.masks / name / files[place]).with_suffix(".png"), size=size)
+
+
+def _clips(file: Path, frames: Path) -> list[tuple[str, list[str]]]:
+    """Names of the clips, and of the frames of each."""
+    try:
+        names = file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(file, f"cannot be read ({error})", do="download it again") from None
+    found = []
+    for name in names:
+        folder = inside(frames, name, named_by=file)
+        files = sorted(one.name for one in folder.glob("*.jpg"))
+        if not files:
+            raise FileError(folder, f"holds no frame of a clip that {file} lists", do="unpack it again")
+        found.append((name, files))
+    if not found:
+        raise FileError(file, "lists no clip", do="download it again")
+    return found

@@ -1,0 +1,163 @@
+"""A folder of folders of pictures, each of them the frames of a clip; with or without masks."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from dias.config import STRICT
+from dias.data.images import SUFFIXES, read_image, read_mask
+from dias.data.samples import ClipSample, fingerprint_below
+from dias.data.sources.contract import Use
+from dias.errors import FileError, SampleError
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FrameFoldersConfig:
+    """Settings of a folder of clips.
+
+    Attributes:
+        path: every folder in it, at any depth, that holds pictures is a clip.
+        masks: folder of masks: that of `a/b.jpg` is `a/b.png` in there; an object has one number in all
+            frames of a clip. None: there are no masks.
+    """
+
+    kind: Literal["frames"] = "frames"
+    path: str
+    masks: str | None = None
+
+    @classmethod
+    def at(cls, path: Path, *, use: Use) -> "FrameFoldersConfig | None":
+        """Where a folder holds nothing but `clips/`, with folders of pictures in it, and perhaps `masks/`.
+
+        Any other folder of folders of pictures may as well be a data set of images, one folder a class or a
+        day, and is taken for that; `kind=frames` says otherwise.
+        """
+        clips, masks = path / "clips", path / "masks"
+        if not clips.is_dir() or _visible(path) - {"clips", "masks"}:
+            return None
+        if any(file.is_file() for file in clips.iterdir() if not file.name.startswith(".")):
+            return None
+        if not any(_is_picture(file) for _, _, files in os.walk(clips) for file in files):
+            return None
+        return cls(path=str(clips), masks=str(masks) if masks.is_dir() else None)
+
+    def splits(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def build(self) -> "FrameFolders":
+        """List the files.
+
+        Raises:
+            FileError: a folder does not exist, or holds no picture.
+        """
+        return FrameFolders(Path(self.path), masks=None if self.masks is None else Path(self.masks))
+
+
+class FrameFolders:
+    """Clips and their frames in the order of the numbers in their names: `9.png` comes before `10.png`."""
+
+    def __init__(self, path: Path, *, masks: Path | None = None) -> None:
+        self.folder = path.expanduser()
+        self.masks = None if masks is None else masks.expanduser()
+        for folder in (self.folder, self.masks):
+            if folder is not None and not folder.is_dir():
+                raise FileError(folder, "there is no such folder", do="check the path")
+        self._clips = _clips(self.folder, without=self.masks)
+        if not self._clips:
+            kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
+            raise FileError(self.folder, f"holds no folder of frames (looked for {kinds})")
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def length(self, index: int) -> int:
+        """Number of pictures in a clip's folder."""
+        return len(self._clips[index][1])
+
+    def read(self, index: int, frames: Sequence[int] | None = None) -> ClipSample:
+        """Read some frames of a clip, or all, and their masks where the settings name a folder of masks.
+
+        Raises:
+            SampleError: a frame or its mask cannot be read or is missing, or is not of the first one's size.
+        """
+        name, files = self._clips[index]
+        places = range(len(files)) if frames is None else frames
+        paths = [self.folder / name / files[place] for place in places]
+        images = [read_image(path) for path in paths]
+        size = images[0].shape[:2]
+        for path, image in zip(paths, images, strict=True):
+            if image.shape[:2] != size:
+                raise SampleError(
+                    path,
+                    f"is {image.shape[:2]}, {paths[0].name} is {size} (height, width)",
+                    do="give all frames of a clip one size",
+                )
+        return ClipSample(
+            frames=np.stack(images),
+            name=self.name(index),
+            numbers=tuple(places),
+            mask=None if self.masks is None else np.stack([self._mask(path, size) for path in paths]),
+        )
+
+    def name(self, index: int) -> str:
+        """Path of a clip's folder below the data set's, with forward slashes."""
+        return self._clips[index][0]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names and sizes of the frames."""
+        return fingerprint_below(
+            self.folder, (f"{name}/{file}" for name, files in self._clips for file in files)
+        )
+
+    def encoded(self, index: int, frame: int) -> bytes:
+        """The file of a frame."""
+        name, files = self._clips[index]
+        return (self.folder / name / files[frame]).read_bytes()
+
+    def _mask(self, frame: Path, size: tuple[int, int]) -> np.ndarray:
+        assert self.masks is not None
+        file = (self.masks / frame.relative_to(self.folder)).with_suffix(".png")
+        if not file.exists():
+            raise SampleError(frame, f"has no mask: {file} does not exist", do="add it, or leave out masks")
+        return read_mask(file, size=size)
+
+
+def _clips(folder: Path, *, without: Path | None) -> list[tuple[str, list[str]]]:
+    """Clips below a folder and their frames, but none in the folder of masks when that lies inside."""
+    found = []
+    for place, folders, files in os.walk(folder, onerror=_cannot_list):
+        here = Path(place)
+        folders[:] = [name for name in folders if _wanted(here / name, without=without)]
+        frames = sorted(filter(_is_picture, files), key=_by_number)
+        if frames and here != folder:
+            found.append((here.relative_to(folder).as_posix(), frames))
+    return sorted(found, key=lambda clip: _by_number(clip[0]))
+
+
+def _by_number(name: str) -> tuple[list[tuple[str, int]], str]:
+    """Key that sorts numbers in names by value; names that differ in leading zeros only, as text."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(parts[i], int(parts[i + 1])) for i in range(0, len(parts) - 1, 2)], name
+
+
+def _wanted(folder: Path, *, without: Path | None) -> bool:
+    is_masks = without is not None and folder.resolve() == without.resolve()
+    return not folder.name.startswith(".") and not is_masks
+
+
+def _visible(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir() if not file.name.startswith(".")}
+
+
+def _is_picture(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def _cannot_list(error: OSError) -> None:
+    raise FileError(error.filename, f"cannot be listed ({error.strerror})", do="check its permissions")
