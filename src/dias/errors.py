@@ -44,5 +44,22 @@ class WeightsError(DiasError):
     """Backbone weights that cannot be found, or are not what they should be."""
 
 
+class LoadingError(DiasError):
+    """A batch that cannot be made: a file is bad, or a process that reads them died."""
+
+
 class TrainingError(DiasError):
     """Training that cannot go on, such as a loss that is not a number."""
+
+
+class Interrupted(TrainingError):
+    """Training that a signal ended, after its state was saved.
+
+    Attributes:
+        code: what the command line exits with: 0 when a scheduler wants its machine back, as that is no
+            failure; 2 after Ctrl-C.
+    """
+
+    def __init__(self, line: str, *, code: int) -> None:
+        super().__init__(line)
+        self.code = code

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ from dias.data.showing import show
 from dias.data.sources import ImageFolderConfig
 from dias.data.transforms import centre_view, numbered_view
 from dias.errors import CacheError, DiasError, SampleError
-from dias.features import FeatureCache, Views, build_cache, unreadable
+from dias.features import FeatureCache, Views, build_cache, check_some, unreadable
 from dias.features.writing import CacheWriter
 from miniatures.clips import Clips
 
@@ -129,10 +131,8 @@ build_cache(ImageFolderConfig(path=sys.argv[2]).build(), backbone, Path(sys.argv
 """
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_bytes(
-    tmp_path: Path, data: Path, vits: Path, backbone: FrozenBackbone
-) -> None:
-    out = tmp_path / "killed"
+def started_slowly(data: Path, vits: Path, out: Path) -> subprocess.Popen[bytes]:
+    """A process that makes a cache and is done with a part of it."""
     process = subprocess.Popen([sys.executable, "-c", _SLOW_BUILD, str(vits / "one"), str(data), str(out)])
     state = out / "state.bin"
     deadline = time.monotonic() + 60
@@ -140,8 +140,21 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    return process
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(
+    tmp_path: Path, data: Path, vits: Path, backbone: FrozenBackbone
+) -> None:
+    """Meanwhile a second process is told of the first; once that is killed, its lock is in nobody's way."""
+    out = tmp_path / "killed"
+    process = started_slowly(data, vits, out)
+    host = socket.gethostname()
+    with pytest.raises(CacheError, match=f"is being written by process {process.pid} on {host}; wait until"):
+        make(data, backbone, out)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    state = out / "state.bin"
     done = sum(value == 1 for value in state.read_bytes())
     assert 0 < done < COUNT
     with pytest.raises(CacheError, match=r"pictures are not done; run `dias cache` again"):
@@ -244,7 +257,7 @@ def test_too_small_a_disk_is_known_before_anything_is_written(
     monkeypatch.setattr("dias.features.writing.shutil.disk_usage", lambda folder: usage._replace(free=1000))
     with pytest.raises(CacheError, match=r"needs 0\.00 GB, 0\.00 GB are free; free space"):
         make(data, backbone, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == ["writer.lock"]
 
 
 def test_a_disk_that_fills_while_space_is_taken_leaves_nothing_behind(
@@ -256,7 +269,7 @@ def test_a_disk_that_fills_while_space_is_taken_leaves_nothing_behind(
     monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(CacheError, match=r"could not be written \(No space left on device\)"):
         make(data, backbone, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == ["writer.lock"]
 
 
 def test_a_disk_that_fills_later_loses_nothing(
@@ -278,6 +291,44 @@ def test_a_disk_that_fills_later_loses_nothing(
     make(data, backbone, out)
     make(data, backbone, tmp_path / "whole")
     assert files(out) == files(tmp_path / "whole")
+
+
+def test_a_file_that_the_system_refuses_is_named(
+    tmp_path: Path, data: Path, backbone: FrozenBackbone
+) -> None:
+    """The kernel itself says no, as it does when a disk or a quota is full."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, usual[1]))
+    try:
+        with pytest.raises(CacheError, match=r"could not be written .*free space and run it again"):
+            make(data, backbone, tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    make(data, backbone, tmp_path / "cache")
+
+
+def test_pictures_exchanged_for_others_of_the_same_size_are_noticed(
+    tmp_path: Path, backbone: FrozenBackbone
+) -> None:
+    """BMP: every picture of 40 x 40 pixels has as many bytes as any other."""
+    data = tmp_path / "pictures"
+    data.mkdir()
+    source = ImageFolderConfig(path=str(data))
+
+    def draw(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for i in range(3):
+            pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(data / f"{i}.bmp")
+
+    draw(0)
+    cache = make(data, backbone, tmp_path / "cache")
+    check_some(cache, source.build(), backbone)
+    draw(1)
+    cache.require(backbone=backbone, source=source.build(), size=28)
+    with pytest.raises(CacheError, match=r"was made of another picture 0\.bmp than is there now"):
+        check_some(cache, source.build(), backbone)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, data: Path, backbone: FrozenBackbone) -> None:

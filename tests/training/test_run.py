@@ -101,6 +101,22 @@ def test_resuming_in_the_middle_of_an_epoch_sees_the_pictures_that_are_left(
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_a_run_in_parts_resumes_at_a_whole_step(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after the first of a step's two parts, the step is made again from its beginning."""
+    settings = recipe(files, training={"accumulate": 2, "steps": 8, "validate_every": 3})
+    train(settings, tmp_path / "whole", machine=QUIET)
+    with monkeypatch.context() as patched:
+        stop_at(patched, 2 * 5 + 1)
+        with pytest.raises(Stopped):
+            train(settings, tmp_path / "stopped", machine=QUIET)
+    train(settings, tmp_path / "stopped", machine=QUIET, resume=True)
+    one, other = (load_file(tmp_path / run / "last.safetensors") for run in ("whole", "stopped"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert journal(tmp_path / "whole") == journal(tmp_path / "stopped")
+
+
 def test_cached_features_train_like_the_pictures_they_came_from(files: Path, tmp_path: Path) -> None:
     """Same seed, same two views a picture: the same losses, but for the cache's fp16 and training's bf16."""
     live = recipe(files, data={"views": 2}, training={"precision": "bf16"})

@@ -6,7 +6,7 @@ import sys
 import typer
 
 from dias.cli import cache, data, evaluate, import_official, recipes, report, segment, synth, train
-from dias.errors import DiasError
+from dias.errors import DiasError, Interrupted
 
 app = typer.Typer(
     name="dias",
@@ -28,10 +28,13 @@ app.add_typer(data.app, name="data")
 
 
 def main() -> None:
-    """Run a verb; what the user can mend ends in one line and exit code 2."""
+    """Run a verb; what the user can mend ends in one line and exit code 2; a preempted run with 0."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         app()
+    except Interrupted as stop:
+        print(f"dias: {stop}", file=sys.stderr)
+        sys.exit(stop.code)
     except DiasError as error:
         print(f"dias: {error}", file=sys.stderr)
         sys.exit(2)

@@ -5,7 +5,6 @@ from (seed, view number, picture); frames of a clip share their views. So a resu
 with no saved state, and the number of worker processes changes nothing.
 """
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,7 +21,8 @@ from dias.data.order import Key, TrainingOrder
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.data.showing import show
 from dias.data.transforms import numbered_view
-from dias.errors import DiasError, SampleError
+from dias.data.workers import heed_the_main_process_alone, with_plain_faults
+from dias.errors import DiasError, LoadingError, SampleError
 
 __all__ = [
     "Batch",
@@ -74,6 +74,9 @@ class ViewedImages(Dataset[Tensor]):
         policy: stop at an unreadable picture; or show the next readable one in its place and remember it.
         indices: pictures of `source` to use, all if None. Views go by the place in `source`, so a part of a
             data set is seen as the whole is.
+
+    Attributes:
+        unreadable: which pictures could not be read so far, by any worker.
     """
 
     def __init__(
@@ -91,8 +94,8 @@ class ViewedImages(Dataset[Tensor]):
         self.policy = policy
         self.indices = range(len(source)) if indices is None else indices
         # Shared with the worker processes, so that each file is tried once and the main process knows of it.
-        self._unreadable = torch.zeros(len(self.indices), dtype=torch.bool)
-        self._unreadable.share_memory_()  # type: ignore[no-untyped-call]
+        self.unreadable = torch.zeros(len(self.indices), dtype=torch.bool)
+        self.unreadable.share_memory_()  # type: ignore[no-untyped-call]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -111,20 +114,20 @@ class ViewedImages(Dataset[Tensor]):
 
     def skipped(self) -> list[Skipped]:
         """The pictures found unreadable so far; they are tried again to say why."""
-        return [self._reason(self.indices[i]) for i in self._unreadable.nonzero().flatten().tolist()]
+        return [self._reason(self.indices[i]) for i in self.unreadable.nonzero().flatten().tolist()]
 
     def _read(self, key: Key) -> tuple[int, UInt8[Tensor, "3 h w"]]:
         index, number = key
         for place in range(index, index + len(self)):
             place %= len(self)
-            if self._unreadable[place]:
+            if self.unreadable[place]:
                 continue
             try:
                 sample = picture_of(self.source, self.indices[place])
             except SampleError:
                 if self.policy == "stop":
                     raise
-                self._unreadable[place] = True
+                self.unreadable[place] = True
                 continue
             return place, self._view(sample, index=self.indices[place], number=number)
         raise DiasError(f"training: none of the {len(self)} pictures could be read; check the data folder")
@@ -172,14 +175,14 @@ def training_loader(
     """Load the batches of an order, `workers` processes ahead (0: in this one).
 
     Workers need no seeds of their own: nothing in them is random beyond the numbered views. What a picture or
-    a cache raises is raised here as a DiasError with the same line, whichever process met it.
+    a cache raises is raised here as a LoadingError with the same line, whichever process met it.
     """
     return _Loader(
         _Batches(samples),
         batch_sampler=order,
         num_workers=workers,
         collate_fn=_as_it_is,
-        worker_init_fn=_leave_ctrl_c_to_the_main_process,
+        worker_init_fn=heed_the_main_process_alone,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
         generator=torch.Generator().manual_seed(order.seed),  # else the loader draws from the global state
@@ -206,19 +209,12 @@ class _Batches(Dataset[Batch]):
 
 class _Loader(DataLoader[Batch]):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # torch names its own iterator class
-        for batch in super().__iter__():
+        start = super().__iter__
+        for batch in with_plain_faults(start) if self.num_workers else start():
             if isinstance(batch, _Fault):
-                raise DiasError(batch.line)
+                raise LoadingError(batch.line)
             yield batch
 
 
 def _as_it_is(batch: Any) -> Any:
     return batch
-
-
-def _leave_ctrl_c_to_the_main_process(worker: int) -> None:
-    """A terminal sends Ctrl-C to all, but the main process still wants the batches that end its step.
-
-    Not SIGTERM: it is how Python ends workers when the main process exits.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

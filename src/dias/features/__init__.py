@@ -1,7 +1,8 @@
 """Frozen features, computed once."""
 
-from dias.features.extract import Views, build_cache, unreadable
+from dias.features.clips import ClipFeatures
+from dias.features.extract import Views, build_cache, check_some, unreadable
 from dias.features.key import CacheKey
 from dias.features.store import FeatureCache
 
-__all__ = ["CacheKey", "FeatureCache", "Views", "build_cache", "unreadable"]
+__all__ = ["CacheKey", "ClipFeatures", "FeatureCache", "Views", "build_cache", "check_some", "unreadable"]

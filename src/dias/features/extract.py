@@ -18,12 +18,15 @@ from dias.data.showing import show
 from dias.data.transforms import centre_view, numbered_view
 from dias.errors import CacheError, DiasError, SampleError
 from dias.features.key import CacheKey
+from dias.features.lock import only_writer
 from dias.features.store import FeatureCache, Layout
 from dias.features.writing import CacheWriter, list_unreadable, prepare
 from dias.progress import ProgressLine
 
 _HALF_MAX = 65504.0
 _READERS = 2
+_CHECKED = 4  # pictures
+_ALIKE = 0.25  # relative distance; bf16 on another device makes about 0.01, another picture about 1
 
 Pictures = UInt8[Tensor, "v 3 s s"]
 
@@ -63,22 +66,23 @@ def build_cache(
         progress: show a progress bar, with pictures a second and the time left.
 
     Raises:
-        CacheError: `folder` holds a cache made with something else, the disk has no room, or features are
-            larger than half precision holds.
+        CacheError: `folder` holds a cache made with something else, another process writes it, the disk has
+            no room, or features are larger than half precision holds.
         SampleError: a picture cannot be read, unless `skip_bad`.
         DiasError: none can be read.
     """
     layout = _layout(source, backbone, views)
     try:
-        prepare(folder, layout)
-        with CacheWriter(folder, layout) as writer:
-            to_do = writer.to_do(again=not skip_bad)
-            done = layout.key.count - len(to_do)
-            with ProgressLine("cache", total=layout.key.count, done=done, shown=progress) as line:
-                for found in _batches(source, to_do, views, batch=batch, skip_bad=skip_bad):
-                    _write(writer, found, backbone, layout, batch=batch)
-                    done += len(found)
-                    line.to(done, note=f"{line.speed:.1f} images/s")
+        with only_writer(folder):
+            prepare(folder, layout)
+            with CacheWriter(folder, layout) as writer:
+                to_do = writer.to_do(again=not skip_bad)
+                done = layout.key.count - len(to_do)
+                with ProgressLine("cache", total=layout.key.count, done=done, shown=progress) as line:
+                    for found in _batches(source, to_do, views, batch=batch, skip_bad=skip_bad):
+                        _write(writer, found, backbone, layout, batch=batch)
+                        done += len(found)
+                        line.to(done, note=f"{line.speed:.1f} images/s")
     except OSError as error:
         raise CacheError(
             folder,
@@ -96,6 +100,31 @@ def build_cache(
 def unreadable(cache: FeatureCache) -> list[str]:
     """Names of the pictures that a cache leaves out."""
     return [name for index, name in enumerate(cache.names) if not cache.readable(index)]
+
+
+@torch.no_grad()
+def check_some(cache: FeatureCache, source: ImageSource, backbone: FrozenBackbone) -> None:
+    """Compute the first view of a few pictures again: pictures may change and keep their names and sizes.
+
+    That finds a data set that was made anew in place; a single picture that was exchanged, only by luck.
+
+    Raises:
+        CacheError: names a picture whose features are no longer those in the cache.
+        SampleError: a picture cannot be read any more.
+    """
+    views = Views(number=cache.key.views, size=cache.key.size, seed=cache.key.seed)
+    readable = [index for index in range(len(cache)) if cache.readable(index)]
+    for place in np.linspace(0, len(readable) - 1, min(_CHECKED, len(readable))).astype(int).tolist():
+        seen = _read(source, index := readable[place], views)
+        if isinstance(seen, SampleError):
+            raise seen
+        now = _features(backbone, seen[:1], batch=1)[0].astype(np.float32)
+        if np.linalg.norm(cache.read(index, 0) - now) > _ALIKE * np.linalg.norm(now):
+            raise CacheError(
+                cache.folder,
+                f"was made of another picture {cache.names[index]} than is there now",
+                do="make it anew with `dias cache`",
+            )
 
 
 def _batches(

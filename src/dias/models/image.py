@@ -3,7 +3,6 @@
 import copy
 from dataclasses import replace
 
-import torch
 from jaxtyping import Bool, Float, UInt8
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -13,6 +12,7 @@ from dias.backbones.frozen import BackboneConfig, FrozenBackbone
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.models.outputs import SlotOutput
+from dias.nn.chance import Chance
 from dias.nn.decoders import Decoder, RandomARConfig
 from dias.nn.mlp import token_projection
 from dias.nn.slots.aggregation import AggregationConfig
@@ -72,7 +72,7 @@ class ImageModel(nn.Module):
         *,
         reduce: bool | Bool[Tensor, " b"] = True,
         decode: bool = True,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> tuple[SlotOutput, tuple[int, int]]:
         """Find the objects of a batch of images; also return the token grid (rows, columns).
 
@@ -92,7 +92,7 @@ class ImageModel(nn.Module):
         queries: Float[Tensor, "b n d"] | None = None,
         reduce: bool | Bool[Tensor, " b"] = True,
         decode: bool = True,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> SlotOutput:
         """Find the objects in backbone features.
 
@@ -101,7 +101,8 @@ class ImageModel(nn.Module):
             queries: where the slots start; drawn from the model's own when None.
             reduce: merge redundant slots and aggregate once more; False stops after plain Slot Attention.
             decode: also reconstruct. In evaluation this gives the decoder's attention.
-            generator: source of the queries' noise and of the decoder's known tokens.
+            generator: source of the queries' noise and of the decoder's known tokens; a `Share` says that
+                the batch is a part of a larger one.
 
         Raises:
             DiasError: features or queries have another width than the model, or more or fewer tokens than

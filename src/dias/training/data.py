@@ -15,9 +15,10 @@ from dias.data.frames import images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.errors import DiasError, SampleError, SettingError
-from dias.features import FeatureCache, unreadable
+from dias.features import FeatureCache, check_some, unreadable
 from dias.models.image import ImageModel
 from dias.nn.whitening import FeaturePCA
+from dias.training.processes import any_of_all
 from dias.training.recipe import Recipe
 
 _PCA_TOKENS = 100_000
@@ -110,9 +111,10 @@ class TrainingData(L.LightningDataModule):
             training_loader(self.samples, order, workers=0 if self.cache else self.recipe.data.workers)
         )
 
-    def skipped(self) -> list[Skipped]:
-        """Training pictures that could not be read."""
+    def skipped(self, *, device: torch.device) -> list[Skipped]:
+        """Training pictures that any process could not read; every one must ask. `device` is its own."""
         if isinstance(self.samples, ViewedImages):
+            self.samples.unreadable |= any_of_all(self.samples.unreadable, device=device)
             return self.samples.skipped()
         assert self.cache is not None
         return [Skipped(name=name, reason="not in the cache") for name in unreadable(self.cache)]
@@ -152,6 +154,7 @@ class TrainingData(L.LightningDataModule):
         assert data.cache is not None
         cache = FeatureCache.open(Path(data.cache))
         cache.require(backbone=self.backbone, source=self.source, size=data.size)
+        check_some(cache, self.source, self.backbone)
         if data.views is not None and data.views != cache.key.views:
             raise SettingError("data.views", data.views, f"but the cache {data.cache} has {cache.key.views}")
         return cache

@@ -1,35 +1,48 @@
-"""Ctrl-C and SIGTERM (a scheduler that wants its machine back) cost no step."""
+"""Ctrl-C, a scheduler that wants its machine back, a batch that cannot be made: none of them costs a step."""
 
+import os
 import signal
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import lightning as L
 
-from dias.errors import TrainingError
+from dias.errors import Interrupted, LoadingError
+from dias.training.processes import Agreement
 from dias.training.saving import STATE
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM)  # USR1: what SLURM is often asked to send
+_ECHO = 2.0  # seconds in which a signal is the first one again: launchers hand on what all have got already
 
 
 class Interruption(L.Callback):
-    """At the first signal: finish the step, save the state, stop. At the second: stop at once.
+    """At the first signal: finish the step, save the state, stop. At one that comes later: stop at once.
 
-    With several processes the signals do what they always do, for processes that stop at different steps
-    would wait for each other for ever; such a run goes on from the state that was saved last.
+    Several processes agree after each step whether one of them was asked to stop, so that all stop at the
+    same one. A run of one process is also saved when its next batch cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.asked = False
+        self.asked = 0  # number of the signal
+        self._asked_at = 0.0
+        self._between_steps = True
         self._before: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Listen; only now, for Lightning sets handlers of its own before."""
-        if trainer.world_size == 1 and threading.current_thread() is threading.main_thread():
+        self._agreement = Agreement()
+        if threading.current_thread() is threading.main_thread():
             self._before = {one: signal.signal(one, self._ask) for one in _SIGNALS}
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Mind that weights and counters are about to change."""
+        self._between_steps = False
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -37,13 +50,21 @@ class Interruption(L.Callback):
         """Save and stop, if asked to and between two optimizer steps.
 
         Raises:
-            TrainingError: says at which step, and how to go on.
+            Interrupted: says at which step, and how to go on.
+            SystemExit: the same, on processes other than the first, which says it for all; without a failure,
+                for Lightning kills the others when one fails.
         """
-        whole = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if self.asked and whole and trainer.global_step < trainer.max_steps:
+        self._between_steps = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if not self._between_steps or trainer.global_step >= trainer.max_steps:
+            return
+        asked = self._agreement.largest(self.asked)
+        if asked:
             trainer.save_checkpoint(self.folder / STATE)
-            raise TrainingError(
-                f"interrupted at step {trainer.global_step}, nothing lost: go on with --resume"
+            if not trainer.is_global_zero:
+                raise SystemExit(0)
+            raise Interrupted(
+                f"interrupted at step {trainer.global_step}, nothing lost: go on with --resume",
+                code=2 if asked == signal.SIGINT else 0,
             )
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -53,14 +74,28 @@ class Interruption(L.Callback):
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Give the signals back: after an error there is no teardown."""
+        """Save what has been reached, if only a batch is missing; give the signals back."""
+        alone = trainer.world_size == 1  # others wait for this one's gradients, not for its state
+        if isinstance(exception, LoadingError) and alone and self._between_steps and trainer.global_step:
+            trainer.save_checkpoint(self.folder / STATE)
         self._restore()
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        self._restore()
+        now = time.monotonic()
+        if not self.asked:
+            self._asked_at = now
+        elif now - self._asked_at > _ECHO:
+            _stop_at_once(number, frame)
+        self.asked = max(self.asked, number)
 
     def _restore(self) -> None:
         for one, handler in self._before.items():
             signal.signal(one, handler)
         self._before = {}
+
+
+def _stop_at_once(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGINT:
+        signal.default_int_handler(number, frame)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

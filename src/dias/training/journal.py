@@ -10,10 +10,13 @@ import torch
 
 from dias.errors import FileError
 from dias.files import write_text
+from dias.training.processes import mean_of_all
 
 
 class Journal(L.Callback):
     """Writes a line of JSON every few steps: losses, learning rate, seconds; and one per validation.
+
+    Losses are means over the steps since the last line and over all processes.
 
     After a resume the lines that the lost steps wrote are dropped, so that every step stands there once.
     """
@@ -42,7 +45,7 @@ class Journal(L.Callback):
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
         self._count += 1
         if trainer.global_step % self.every == 0 and (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
-            means = {name: float(value) / self._count for name, value in self._sums.items()}
+            means = {name: value / self._count for name, value in self._over_processes().items()}
             if trainer.accumulate_grad_batches > 1:
                 means["loss"] *= trainer.accumulate_grad_batches  # Lightning divides it for the gradient
             rate = trainer.optimizers[0].param_groups[0]["lr"]
@@ -51,7 +54,7 @@ class Journal(L.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What has been added up since the last line."""
-        return {"sums": {name: float(value) for name, value in self._sums.items()}, "count": self._count}
+        return {"sums": self._over_processes(), "count": self._count}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on adding."""
@@ -70,6 +73,9 @@ class Journal(L.Callback):
                 stream.write(json.dumps({"step": trainer.global_step} | numbers) + "\n")
         except OSError as error:
             raise FileError(self.file, f"could not be written ({error.strerror})", do="free space") from error
+
+    def _over_processes(self) -> dict[str, float]:
+        return {name: float(mean_of_all(value)) for name, value in self._sums.items()}
 
 
 def _step(line: str) -> int:

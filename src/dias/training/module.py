@@ -9,6 +9,7 @@ from torch import Tensor
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
 from dias.models.image import ImageModel
+from dias.nn.chance import Share, uniform
 from dias.objectives import Loss, image_loss
 from dias.training.recipe import Recipe
 from dias.training.schedule import learning_rate_share
@@ -17,7 +18,8 @@ from dias.training.schedule import learning_rate_share
 class ImageTraining(L.LightningModule):
     """Trains an image model by a recipe.
 
-    Every random number of a step comes from (seed, step, rank): a resumed run needs no saved random state.
+    Every random number of a step comes from (seed, step, place in the step's whole batch): a resumed run
+    needs no saved random state, and the number of processes and of accumulated parts changes nothing.
     """
 
     def __init__(self, recipe: Recipe, model: ImageModel) -> None:
@@ -26,20 +28,19 @@ class ImageTraining(L.LightningModule):
         self.model = model
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed the step."""
-        part = batch_idx % self.recipe.training.accumulate
-        torch.manual_seed(_mixed(self.recipe.training.seed, self.global_step, part, self.global_rank))
+        """Seed the step, the same in each of its parts: `Share` draws for all of them."""
+        torch.manual_seed(_mixed(self.recipe.training.seed, self.global_step, 0, 0))  # 0: as it always was
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Loss of one batch; the parts go to the journal and the progress bar."""
-        loss = self._loss(batch)
+        loss = self._loss(batch, part=batch_idx % self.recipe.training.accumulate)
         return {
             "loss": loss.total,
             "reconstruction": loss.reconstruction.detach(),
             "distillation": loss.distillation.detach(),
         }
 
-    def _loss(self, batch: Batch) -> Loss:
+    def _loss(self, batch: Batch, *, part: int) -> Loss:
         training = self.recipe.training
         features = batch.features
         if features is None:
@@ -48,8 +49,12 @@ class ImageTraining(L.LightningModule):
             features = self.model.backbone(batch.images).features
         progress = self.global_step / training.steps
         probability = training.reduction_at(progress)
-        chosen = torch.rand(len(features), device=features.device) < probability
-        output = self.model.from_features(features.float(), reduce=chosen if probability > 0 else False)
+        size = len(features)
+        chance = Share(start=(part * self.trainer.world_size + self.global_rank) * size, total=training.batch)
+        chosen = uniform(size, chance=chance, device=features.device) < probability
+        output = self.model.from_features(
+            features.float(), reduce=chosen if probability > 0 else False, generator=chance
+        )
         return image_loss(output, config=self.recipe.objective, progress=progress)
 
     def configure_gradient_clipping(

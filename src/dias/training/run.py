@@ -15,7 +15,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from dias.backbones.frozen import FrozenBackbone
 from dias.checkpoints import fill, find
 from dias.data.samples import ImageSource
-from dias.errors import DiasError, FileError, SettingError, TrainingError
+from dias.errors import DiasError, FileError, LoadingError, SettingError, TrainingError
 from dias.files import write_json
 from dias.models.image import ImageModel
 from dias.provenance import record
@@ -23,6 +23,7 @@ from dias.training.data import TrainingData
 from dias.training.interruption import Interruption
 from dias.training.journal import Journal
 from dias.training.module import ImageTraining
+from dias.training.needs import needs_of
 from dias.training.progress import TrainingProgress
 from dias.training.recipe import Recipe, read_recipe, save_recipe
 from dias.training.saving import STATE, AtomicCheckpoints, Saving
@@ -57,8 +58,10 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
 
     Raises:
         DiasError: the folder holds a run already and `resume` is False; or there is nothing to resume; or the
-            recipe differs from the one that the run was started with.
-        TrainingError: the loss is not a number; or Ctrl-C or SIGTERM came, and the state has been saved.
+            recipe differs from the one that the run was started with; or the disk has too little room.
+        Interrupted: Ctrl-C, SIGTERM or SIGUSR1 came, and the state has been saved.
+        TrainingError: the loss is not a number; or a batch could not be made: the state has been saved, if
+            this is the only process.
     """
     machine = machine or Machine()
     _check_folder(recipe, folder, resume=resume)
@@ -74,18 +77,37 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
         _first_weights(recipe, model, data)
     trainer = _trainer(recipe, folder, machine, data.validation)
     if trainer.is_global_zero:
+        needed = needs_of(recipe, model, data.validation, devices=machine.devices, nodes=machine.nodes)
+        needed.tell(folder, gpu=trainer.strategy.root_device.type == "cuda", shown=machine.progress)
         _start_folder(recipe, folder, backbone, data.source, resume=resume)
     module = ImageTraining(recipe, model)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=folder / STATE if resume else None, weights_only=True)
+    except LoadingError as error:
+        raise TrainingError(f"{error}; {_way_on(folder, trainer.global_step)}") from error
     except torch.OutOfMemoryError:
         raise TrainingError(
             f"step {trainer.global_step}: the GPU's memory is full; raise training.accumulate (now "
             f"{recipe.training.accumulate}), which changes no batch, and go on with --resume"
         ) from None
-    for file in data.skipped():
-        print(f"skipped {file.name}: {file.reason}", file=sys.stderr)
+    _list_skipped(trainer, data)
     return folder / "best.safetensors"
+
+
+def _way_on(folder: Path, step: int) -> str:
+    if not (folder / STATE).exists():
+        return "nothing has been saved yet, start anew"
+    saved = torch.load(folder / STATE, map_location="cpu", weights_only=True, mmap=True)["global_step"]
+    lost = f" ({step - saved} steps after it are lost)" if step > saved else ""
+    return f"step {saved} is saved{lost}: go on with --resume"
+
+
+def _list_skipped(trainer: L.Trainer, data: TrainingData) -> None:
+    skipped = data.skipped(device=trainer.strategy.root_device)
+    if skipped and trainer.is_global_zero:
+        print(f"{len(skipped)} pictures were left out:", file=sys.stderr)
+        for file in skipped:
+            print(f"skipped {file.name}: {file.reason}", file=sys.stderr)
 
 
 def _check_grid(recipe: Recipe, backbone: FrozenBackbone) -> None:
@@ -184,7 +206,9 @@ def _check_folder(recipe: Recipe, folder: Path, *, resume: bool) -> None:
     if not (folder / STATE).exists():
         raise DiasError(f"{folder / STATE}: does not exist, there is nothing to resume; leave --resume out")
     before = read_recipe(str(folder / "recipe.yaml"))
-    if replace(before, data=replace(before.data, workers=recipe.data.workers)) != recipe:
+    now = recipe.data  # what may be changed: no readable picture is seen otherwise
+    data = replace(before.data, workers=now.workers, bad_images=now.bad_images)
+    if replace(before, data=data) != recipe:
         raise DiasError(
             f"{folder / 'recipe.yaml'}: differs from the recipe now given; resume with the same settings"
         )

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
+from dias.nn.chance import Chance
 from dias.nn.decoders.output import Decoded
 
 
@@ -45,7 +46,7 @@ class BroadcastMLPDecoder(nn.Module):
         kept: Bool[Tensor, "b n"],
         target: Float[Tensor, "b m c"],
         *,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Decoded:
         """Reconstruct tokens from slots alone; `target` only says how many, nothing is random."""
         painted = self.mlp(slots[:, :, None] + self.positions)  # b n m c+1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.errors import SettingError
+from dias.nn.chance import Chance, uniform, whole
 from dias.nn.decoders.output import Decoded
 from dias.nn.transformer import DecoderLayer
 
@@ -71,7 +72,7 @@ class RandomARDecoder(nn.Module):
         kept: Bool[Tensor, "b n"],
         target: Float[Tensor, "b m c"],
         *,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Decoded:
         """Predict `target`: in training from a random part of it, in evaluation (with the map) from all."""
         tokens = self.token_in(target)
@@ -97,23 +98,20 @@ class RandomARDecoder(nn.Module):
         positions: int,
         *,
         device: torch.device,
-        generator: torch.Generator | None = None,
+        generator: Chance = None,
     ) -> Bool[Tensor, "b m"]:
         """Which tokens are given: the first k of a random permutation.
 
         With probability 1/2, k is uniform in 0..m-2; otherwise floor(known_share * m) - 1.
         """
-        origin = generator.device if generator is not None else device
-        shape = (batch, 1)
         few = max(int(positions * self.config.known_share) - 1, 0)
-        anything = torch.randint(max(positions - 1, 1), shape, generator=generator, device=origin)
-        coin = torch.rand(shape, generator=generator, device=origin) < 0.5
+        anything = whole(max(positions - 1, 1), batch, 1, chance=generator, device=device)
+        coin = uniform(batch, 1, chance=generator, device=device) < 0.5
         count = torch.where(coin, anything, few)
+        places = torch.arange(positions, device=count.device).expand(batch, positions)
         if self.config.random_order:
-            order = torch.rand(batch, positions, generator=generator, device=origin).argsort(dim=1)
-            place = torch.empty_like(order).scatter_(
-                1, order, torch.arange(positions, device=origin).expand_as(order)
-            )
+            order = uniform(batch, positions, chance=generator, device=device).argsort(dim=1)
+            place = torch.empty_like(order).scatter_(1, order, places)
         else:
-            place = torch.arange(positions, device=origin).expand(batch, positions)
+            place = places
         return (place < count).to(device)

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
+from dias.nn.chance import Chance, normal
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -50,9 +51,9 @@ class NormalShared(nn.Module):
         self.mean = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, 1, dim)))
         self.log_std = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, 1, dim)))
 
-    def forward(self, batch: int, *, generator: torch.Generator | None = None) -> Float[Tensor, "b n d"]:
+    def forward(self, batch: int, *, generator: Chance = None) -> Float[Tensor, "b n d"]:
         """Draw queries for `batch` images."""
-        noise = _noise((batch, self.slots, self.mean.shape[-1]), like=self.mean, generator=generator)
+        noise = _noise(batch, self.slots, like=self.mean, chance=generator)
         return self.mean + self.log_std.exp() * noise
 
 
@@ -65,15 +66,14 @@ class NormalSeparate(nn.Module):
         self.mean = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, slots, dim)[0])[None])
         self.log_std = nn.Parameter(torch.full((1, slots, dim), dim**-0.5).log())
 
-    def forward(self, batch: int, *, generator: torch.Generator | None = None) -> Float[Tensor, "b n d"]:
+    def forward(self, batch: int, *, generator: Chance = None) -> Float[Tensor, "b n d"]:
         """Give queries for `batch` images."""
         mean = self.mean.expand(batch, -1, -1)
         if not self.training:
             return mean
-        return mean + self.log_std.exp() * _noise(mean.shape, like=self.mean, generator=generator)
+        noise = _noise(batch, mean.shape[1], like=self.mean, chance=generator)
+        return mean + self.log_std.exp() * noise
 
 
-def _noise(shape: tuple[int, ...], *, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Standard normal numbers, drawn where the generator lives: a CPU seed means the same on a GPU."""
-    device = generator.device if generator is not None else like.device
-    return torch.randn(shape, generator=generator, device=device, dtype=torch.float32).to(like)
+def _noise(batch: int, slots: int, *, like: Tensor, chance: Chance) -> Float[Tensor, "b n d"]:
+    return normal(batch, slots, like.shape[-1], chance=chance, device=like.device).to(like)

@@ -1,0 +1,47 @@
+"""What the processes of one run tell each other beside gradients; alone, each function gives what it got."""
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def several() -> bool:
+    """Whether this process is one of several."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def mean_of_all(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Mean over processes; every one must call it, with values on its own device."""
+    if not several():
+        return values
+    total = values.clone()
+    dist.all_reduce(total)
+    return total / dist.get_world_size()
+
+
+def any_of_all(flags: Bool[Tensor, " n"], *, device: torch.device) -> Bool[Tensor, " n"]:
+    """Which flags at least one process has set; every one must call it. `device` is what it trains on."""
+    if not several():
+        return flags
+    counts = flags.to(device, torch.int32)
+    dist.all_reduce(counts)
+    return (counts > 0).cpu()
+
+
+class Agreement:
+    """The largest of the numbers that the processes hold, over a line of its own on the CPU: no GPU waits.
+
+    Every process must make it, at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._line = dist.new_group(backend="gloo") if several() else None
+
+    def largest(self, number: int) -> int:
+        """Ask all processes; every one must, between the same two steps."""
+        if self._line is None:
+            return number
+        numbers = torch.tensor(number)
+        dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self._line)
+        return int(numbers)
