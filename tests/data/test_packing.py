@@ -15,7 +15,7 @@ from test_pack_records import same
 
 from dias.config import to_dict
 from dias.data.blocks import Blocks
-from dias.data.frames import images_of
+from dias.data.frames import images_of, scene_of, scenes_of
 from dias.data.packing import Manifest, PackSettings, job, pack, write
 from dias.data.samples import ClipSample, ImageSource
 from dias.data.sources import ImageFolderConfig, Packed, PackedConfig, ScenesConfig, config_for, open_source
@@ -289,6 +289,8 @@ def test_the_frames_of_a_clip_lie_together(tmp_path: Path) -> None:
     again = open_source(tmp_path / "pack")
     assert [again.name(index) for index in (0, 1, 2)] == ["clip0/00000", "clip0/00001", "clip1/00000"]
     equal(again, images_of(Clips()))
+    assert scenes_of(again) == scenes_of(images_of(Clips())) == [(0, 1), (2, 3, 4), (5, 6, 7, 8)]
+    assert [scene_of(again, index) for index in range(5)] == [0, 0, 1, 1, 1]
 
 
 def read_some(source: ImageSource) -> list[int]:

@@ -1,9 +1,13 @@
 """A data set of clips as one of images: every frame of every clip."""
 
 from bisect import bisect_right
-from itertools import accumulate
+from collections.abc import Sequence
+from itertools import accumulate, groupby
+from pathlib import Path
 
-from dias.data.samples import ClipSource, EncodedFrames, ImageSample, ImageSource
+from dias.data.images import read_image
+from dias.data.samples import ClipSource, EncodedFrames, ImageSample, ImageSource, Scenes
+from dias.errors import SampleError
 
 
 class ClipFrames:
@@ -28,6 +32,26 @@ class ClipFrames:
         """
         clip, frame = self.place(index)
         return self.clips.read(clip, [frame]).frame(0)
+
+    def picture(self, index: int) -> ImageSample:
+        """Read one frame without its labels, where the clips have a file of it.
+
+        Raises:
+            SampleError: names the file that cannot be read.
+        """
+        try:
+            content = self.encoded(index)
+            if content is not None:
+                name = self.name(index)
+                return ImageSample(image=read_image(Path(name), content=content), name=name)
+        except (OSError, SampleError):
+            pass  # reading it in full says what is wrong, and with which file
+        frame = self[index]
+        return ImageSample(image=frame.image, name=frame.name)
+
+    def scene(self, index: int) -> int:
+        """Number of the clip."""
+        return self.place(index)[0]
 
     def encoded(self, index: int) -> bytes | None:
         """A frame's file, where the clips have one."""
@@ -55,7 +79,14 @@ def scene_of(source: ImageSource, index: int) -> int:
 
     So whatever was computed of a view of single frames serves that view of their clip.
     """
-    return source.place(index)[0] if isinstance(source, ClipFrames) else index
+    return source.scene(index) if isinstance(source, Scenes) else index
+
+
+def scenes_of(source: ImageSource) -> list[Sequence[int]]:
+    """Places of the images of each scene: of each clip its frames, of other data sets each image alone."""
+    if not isinstance(source, Scenes):
+        return [(index,) for index in range(len(source))]
+    return [tuple(places) for _, places in groupby(range(len(source)), key=source.scene)]
 
 
 def images_of(source: ImageSource | ClipSource) -> ImageSource:

@@ -119,6 +119,15 @@ class ImageSource(Protocol):
 
 
 @runtime_checkable
+class Scenes(Protocol):
+    """A data set of images of which some neighbours show one scene, such as the frames of a clip."""
+
+    def scene(self, index: int) -> int:
+        """Number of an image's scene; those of one scene are neighbours."""
+        ...
+
+
+@runtime_checkable
 class EncodedImages(Protocol):
     """A data set of images that can hand over their files, so that a copy is exact and no larger."""
 

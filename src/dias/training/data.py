@@ -1,7 +1,6 @@
 """The data of a run: live pictures or a feature cache, behind one loader."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import lightning as L
@@ -13,42 +12,17 @@ from dias.backbones.frozen import FrozenBackbone
 from dias.data.blocks import Sharded
 from dias.data.frames import images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
-from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
-from dias.errors import DiasError, SampleError, SettingError
+from dias.data.samples import ImageSource, Skipped
+from dias.errors import SettingError
 from dias.features import FeatureCache, check_some, unreadable
 from dias.models.image import ImageModel
 from dias.nn.whitening import FeaturePCA
+from dias.training.parts import held_out, some_of
 from dias.training.processes import any_of_all
 from dias.training.recipe import Recipe
 
 _PCA_TOKENS = 100_000
 _PCA_IMAGES = 1_024
-
-
-class Part:
-    """Some of a data set's pictures, as a data set: what is validated on."""
-
-    def __init__(self, source: ImageSource, indices: Sequence[int]) -> None:
-        self.source = source
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> ImageSample:
-        return self.source[self.indices[index]]
-
-    def picture(self, index: int) -> ImageSample:
-        """Read a picture without its labels."""
-        return picture_of(self.source, self.indices[index])
-
-    def name(self, index: int) -> str:
-        """Name of a picture, without reading it."""
-        return self.source.name(self.indices[index])
-
-    def fingerprint(self) -> str:
-        """That of the whole data set: a part is not a data set of its own on disk."""
-        return self.source.fingerprint()
 
 
 class Remaining:
@@ -82,11 +56,11 @@ class TrainingData(L.LightningDataModule):
         self.source = images_of(recipe.data.train.build())
         if recipe.data.validation is not None:
             self.indices: Sequence[int] = range(len(self.source))
-            self.validation: ImageSource = _first(
+            self.validation: ImageSource = some_of(
                 images_of(recipe.data.validation.build()), recipe.data.validation_images
             )
         else:
-            self.indices, self.validation = _held_out(self.source, recipe)
+            self.indices, self.validation = held_out(self.source, recipe.data)
         self.cache = cache = self._open_cache() if recipe.data.cache else None
         if cache is not None:
             self.indices = [index for index in self.indices if cache.readable(index)]
@@ -107,9 +81,8 @@ class TrainingData(L.LightningDataModule):
             views=self._views(),
             blocks=self.source.blocks(self.indices) if isinstance(self.source, Sharded) else None,
         )
-        return Remaining(
-            training_loader(self.samples, order, workers=0 if self.cache else self.recipe.data.workers)
-        )
+        readers = self.recipe.data.readers(devices=self.trainer.num_devices)
+        return Remaining(training_loader(self.samples, order, workers=0 if self.cache else readers))
 
     def skipped(self, *, device: torch.device) -> list[Skipped]:
         """Training pictures that any process could not read; every one must ask. `device` is its own."""
@@ -158,27 +131,3 @@ class TrainingData(L.LightningDataModule):
         if data.views is not None and data.views != cache.key.views:
             raise SettingError("data.views", data.views, f"but the cache {data.cache} has {cache.key.views}")
         return cache
-
-
-def _first(source: ImageSource, count: int) -> ImageSource:
-    return Part(source, range(count)) if len(source) > count else source
-
-
-def _held_out(source: ImageSource, recipe: Recipe) -> tuple[list[int], Part]:
-    """Split off pictures to validate on: a fixed random choice, whatever the seed of the run."""
-    order = np.random.default_rng(0).permutation(len(source)).tolist()
-    count = min(max(round(recipe.data.validation_share * len(source)), 1), recipe.data.validation_images)
-    if len(source) <= count:
-        raise DiasError(f"data.train: {len(source)} pictures are too few to hold {count} out for validation")
-    skip = recipe.data.bad_images == "skip"
-    readable = (index for index in order if not skip or _readable(source, index))
-    chosen = set(islice(readable, count))
-    return [index for index in range(len(source)) if index not in chosen], Part(source, sorted(chosen))
-
-
-def _readable(source: ImageSource, index: int) -> bool:
-    try:
-        source[index]
-        return True
-    except SampleError:
-        return False

@@ -13,7 +13,7 @@ from dias.backbones.frozen import FrozenBackbone
 from dias.data.centre import EvaluationBatch, evaluation_batches
 from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError
-from dias.training.data import Part
+from dias.training.parts import Part
 
 T = TypeVar("T")
 

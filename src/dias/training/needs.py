@@ -92,7 +92,7 @@ def needs_of(
     tokens = model.config.positions * model.config.channels * 4
     held_out = min(len(validation), recipe.data.validation_images)
     pixels = recipe.data.size**2
-    workers = 0 if recipe.data.cache else recipe.data.workers
+    workers = 0 if recipe.data.cache else recipe.data.readers(devices=devices)
     validations = training.steps // training.validate_every + 1
     return Needs(
         weights=frozen + (5 if devices * nodes > 1 else 4) * head,  # DDP sends gradients from a copy

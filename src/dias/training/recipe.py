@@ -1,5 +1,6 @@
 """A recipe: one experiment as one typed value, read from and saved to YAML."""
 
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from dias.files import write_text
 from dias.models.image import ImageModelConfig
 from dias.objectives import ObjectiveConfig, cosine_ramp
 
+_MOST_READERS = 16
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -32,7 +34,7 @@ class DataConfig:
         size: side in pixels of a view; the backbone may resize it again.
         views: different random views of a picture; None draws a new one every epoch. A cache has its own.
         bad_images: stop at an unreadable file, or skip and count it.
-        workers: processes that read pictures.
+        workers: processes that read pictures, for each process that trains; None: all cores, 16 at most.
     """
 
     train: Source
@@ -43,7 +45,14 @@ class DataConfig:
     size: PositiveInt = 224
     views: PositiveInt | None = None
     bad_images: Literal["stop", "skip"] = "stop"
-    workers: NonNegativeInt = 4
+    workers: NonNegativeInt | None = None
+
+    def readers(self, *, devices: int) -> int:
+        """Processes that read pictures, for each of the `devices` that train on this machine."""
+        if self.workers is not None:
+            return self.workers
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(min(cores // devices, _MOST_READERS), 1)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -8,6 +8,7 @@ import msgspec
 from isal import isal_zlib
 
 from dias.data.formats.json_file import read_json
+from dias.data.frames import scene_of
 from dias.data.packing import tar
 from dias.data.packing.manifest import UNFINISHED, Index, LeftOut, PackSettings, ShardFacts, shard_name
 from dias.data.packing.record import Smaller, encoded
@@ -50,7 +51,7 @@ class Job:
 
     def write(self, number: int) -> int:
         """Write a shard, then what is known of it."""
-        index = Index(names=[], offsets=[], lengths=[], sums=[])
+        index = Index(names=[], offsets=[], lengths=[], sums=[], scenes=[])
         left_out: list[LeftOut] = []
         digest = hashlib.sha256()
 
@@ -67,6 +68,7 @@ class Job:
                 index.offsets.append(stream.tell())
                 index.lengths.append(len(content))
                 index.sums.append(isal_zlib.crc32(content))
+                index.scenes.append(scene_of(self.source, place))
                 stream.write(content)
                 digest.update(content)
             stream.write(tar.END)

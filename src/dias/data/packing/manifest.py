@@ -47,12 +47,16 @@ class ShardFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
-    """Of every sample, in the order of the data set: its name, where it lies in its shard, and its CRC-32."""
+    """Of every sample, in the order of the data set: its name, where it lies in its shard, and its CRC-32.
+
+    `scenes` has the number by which its random views are drawn (`dias.data.frames.scene_of`).
+    """
 
     names: list[str]
     offsets: list[Count]
     lengths: list[Count]
     sums: list[Count]
+    scenes: list[Count]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +115,8 @@ def read_pack(store: Store) -> tuple[Manifest, Index]:
         raise FileError(store.where(INDEX), f"is not the one that {where} tells of", do="copy the pack again")
     index = parse_json(content, Index, named=store.where(INDEX))
     samples = sum(shard.samples for shard in manifest.shards)
-    lengths = {len(index.names), len(index.offsets), len(index.lengths), len(index.sums), samples}
+    rows = index.offsets, index.lengths, index.sums, index.scenes
+    lengths = {samples, len(index.names), *(len(row) for row in rows)}
     if len(lengths) != 1:
         raise FileError(store.where(INDEX), "does not fit the manifest", do="pack the data set anew")
     return manifest, index

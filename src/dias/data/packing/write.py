@@ -190,6 +190,7 @@ def _finish(folder: Path, start: Manifest) -> None:
         offsets=[offset for part in parts for offset in part.index.offsets],
         lengths=[length for part in parts for length in part.index.lengths],
         sums=[checksum for part in parts for checksum in part.index.sums],
+        scenes=[scene for part in parts for scene in part.index.scenes],
     )
     content = msgspec.json.encode(index)
     write_atomic(folder / INDEX, lambda stream: stream.write(content))

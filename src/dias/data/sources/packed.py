@@ -100,8 +100,9 @@ class Packed:
         self._store, self._window = store, window
         self._names = index.names
         # arrays, not lists: forked processes share them, and do not copy them by counting references
-        self._offsets, self._lengths, self._sums = (
-            np.array(values, dtype=np.int64) for values in (index.offsets, index.lengths, index.sums)
+        self._offsets, self._lengths, self._sums, self._scenes = (
+            np.array(values, dtype=np.int64)
+            for values in (index.offsets, index.lengths, index.sums, index.scenes)
         )
         self._ends = np.array(list(accumulate(shard.samples for shard in manifest.shards)), dtype=np.int64)
 
@@ -131,6 +132,10 @@ class Packed:
     def encoded(self, index: int) -> bytes:
         """A picture's file as it lies in the pack."""
         return picture(self._record(index), where=self._store.where(self._shard(index)))
+
+    def scene(self, index: int) -> int:
+        """As in the data set that was packed: frames of one clip share their random views."""
+        return int(self._scenes[index])
 
     def name(self, index: int) -> str:
         """Name of a sample in the data set that was packed."""

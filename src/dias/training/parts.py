@@ -1,0 +1,89 @@
+"""Parts of a data set: what is trained on, and what is validated on."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from dias.data.frames import scene_of, scenes_of
+from dias.data.samples import ImageSample, ImageSource, picture_of
+from dias.errors import DiasError, SampleError
+from dias.training.recipe import DataConfig
+
+
+class Part:
+    """Some of a data set's pictures, as a data set: what is validated on."""
+
+    def __init__(self, source: ImageSource, indices: Sequence[int]) -> None:
+        self.source = source
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> ImageSample:
+        return self.source[self.indices[index]]
+
+    def picture(self, index: int) -> ImageSample:
+        """Read a picture without its labels."""
+        return picture_of(self.source, self.indices[index])
+
+    def scene(self, index: int) -> int:
+        """As in the whole data set."""
+        return scene_of(self.source, self.indices[index])
+
+    def name(self, index: int) -> str:
+        """Name of a picture, without reading it."""
+        return self.source.name(self.indices[index])
+
+    def fingerprint(self) -> str:
+        """That of the whole data set: a part is not a data set of its own on disk."""
+        return self.source.fingerprint()
+
+
+def some_of(source: ImageSource, count: int) -> ImageSource:
+    """The first `count` images of a validation set; of clips, frames spread evenly over all of them."""
+    if len(source) <= count:
+        return source
+    clips = len(scenes_of(source)) < len(source)
+    return Part(source, _spread(range(len(source)), count) if clips else range(count))
+
+
+def held_out(source: ImageSource, data: DataConfig) -> tuple[list[int], Part]:
+    """Split off images to validate on: a fixed random choice, whatever the seed of the run.
+
+    A clip is held out whole, for its frames are much alike; what is validated on is spread over them.
+
+    Returns:
+        The places that are trained on, and the part that is validated on.
+
+    Raises:
+        DiasError: there are too few images.
+    """
+    scenes = scenes_of(source)
+    count = min(max(round(data.validation_share * len(source)), 1), data.validation_images)
+    chosen: list[Sequence[int]] = []
+    for place in np.random.default_rng(0).permutation(len(scenes)).tolist():
+        if sum(map(len, chosen)) >= count:
+            break
+        if scenes[place] and (data.bad_images == "stop" or _readable(source, scenes[place][0])):
+            chosen.append(scenes[place])
+    taken = set(chain(*chosen))
+    trained = [index for index in range(len(source)) if index not in taken]
+    if not trained:
+        raise DiasError(f"data.train: {len(source)} pictures are too few to hold {count} out for validation")
+    return trained, Part(source, _spread(sorted(taken), count))
+
+
+def _spread(places: Sequence[int], count: int) -> list[int]:
+    """So many of some places, evenly spread."""
+    chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int)
+    return [places[place] for place in chosen.tolist()]
+
+
+def _readable(source: ImageSource, index: int) -> bool:
+    try:
+        source[index]
+        return True
+    except SampleError:
+        return False
