@@ -6,13 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from stopping import assert_same, disturbed, prepared, saved_step, train
+from stopping import EVERY, assert_same, disturbed, prepared, saved_step, train
 
 TORCHRUN = (
     *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
     *("-m", "dias.cli.main"),
 )
-TWO = ("--devices", "2", "--set", "training.batch=4", "--set", "data.workers=1")
+STEPS = 3 * EVERY
+TWO = (
+    *("--devices", "2", "--set", "data.workers=1"),
+    *("--set", "training.batch=4", "--set", f"training.steps={STEPS}"),
+)
 
 
 @pytest.mark.slow
@@ -29,6 +33,7 @@ def test_two_processes_stop_at_one_step_and_go_on(tmp_path: Path) -> None:
     done = disturbed(files, run, lambda pid: os.kill(pid, signal.SIGTERM), *skip)
     assert done.returncode == 0, done.stderr
     step = saved_step(run)
+    assert EVERY <= step < STEPS
     assert done.stderr.count(f"dias: interrupted at step {step}, nothing lost: go on with --resume") == 1
     assert "Traceback" not in done.stderr
     train(files, run, *skip, "--resume")

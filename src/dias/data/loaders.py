@@ -21,7 +21,7 @@ from dias.data.order import Key, TrainingOrder
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.data.showing import show
 from dias.data.transforms import numbered_view
-from dias.data.workers import heed_the_main_process_alone, with_plain_faults
+from dias.data.workers import heed_the_main_process_alone, read_ahead
 from dias.errors import DiasError, LoadingError, SampleError
 
 __all__ = [
@@ -210,7 +210,7 @@ class _Batches(Dataset[Batch]):
 class _Loader(DataLoader[Batch]):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # torch names its own iterator class
         start = super().__iter__
-        for batch in with_plain_faults(start) if self.num_workers else start():
+        for batch in read_ahead(start) if self.num_workers else start():
             if isinstance(batch, _Fault):
                 raise LoadingError(batch.line)
             yield batch
