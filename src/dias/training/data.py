@@ -21,7 +21,7 @@ from dias.training.parts import held_out, some_of
 from dias.training.processes import any_of_all
 from dias.training.recipe import Recipe
 
-_PCA_TOKENS = 100_000
+PCA_TOKENS = 100_000
 _PCA_IMAGES = 1_024
 
 
@@ -112,7 +112,7 @@ class TrainingData(L.LightningDataModule):
         tokens = []
         rng = np.random.default_rng(self.recipe.training.seed)
         chosen = rng.permutation(len(self.indices))[:_PCA_IMAGES]
-        each = -(-_PCA_TOKENS // len(chosen))
+        each = -(-PCA_TOKENS // len(chosen))
         for index in chosen.tolist():
             item = self.samples[(index, 0)]
             features = item if self.cache is not None else self.backbone(item[None]).features[0]

@@ -12,13 +12,15 @@ from dias.data.samples import ImageSource
 from dias.errors import DiasError
 from dias.models.image import ImageModel
 from dias.objectives import image_loss
+from dias.training.data import PCA_TOKENS
 from dias.training.recipe import Recipe
 
 _GB = 1e9
 _PROGRAM = 0.55 * _GB  # Python with torch, Lightning and transformers, and nothing in them
 _WORKER = 0.12 * _GB  # what a worker does not share with the process that it was forked from
 _AHEAD = 2  # batches that each worker has ready
-_BACKBONE = 16  # numbers of a token's width that a frozen layer holds at once
+_BACKBONE = 8  # float32 numbers of a token's width that a frozen layer holds at once
+_FITTING = 24  # bytes of each number that the reduction of features is fitted on: float32 and float64, twice
 _VALIDATED = 32  # pictures at once
 _SHEET = 1_000_000  # bytes of a progress picture: six photographs and their overlays as PNG
 _LINE = 600  # bytes of journal and TensorBoard, every ten steps and every validation
@@ -31,6 +33,7 @@ class Needs:
     Attributes:
         weights: weights, gradients and Adam's two moments, and the frozen backbone.
         activations: what a process's part of a batch keeps for its gradient, and a frozen layer's numbers.
+        fitting: of the reduction of features, before the first step.
         data: held-out pictures with their features, batches that wait, and worker processes.
         processes: training processes on this machine.
         disk: checkpoints, pictures and journal at the end, and one more state while it is replaced.
@@ -38,6 +41,7 @@ class Needs:
 
     weights: int
     activations: int
+    fitting: int
     data: int
     processes: int
     disk: int
@@ -45,7 +49,8 @@ class Needs:
     @property
     def memory(self) -> int:
         """Main memory at the peak, where everything is on the CPU."""
-        return self.processes * (int(_PROGRAM) + self.weights + self.activations + self.data)
+        most = max(self.activations, self.fitting)
+        return self.processes * (int(_PROGRAM) + self.weights + most + self.data)
 
     def tell(self, folder: Path, *, gpu: bool, shown: bool) -> None:
         """Say it on standard error; `folder` is the run's.
@@ -62,6 +67,8 @@ class Needs:
             )
         needed, there, where = self._memory(gpu=gpu)
         parts = f"weights {_gb(self.weights)}, activations {_gb(self.activations)}, data {_gb(self.data)}"
+        if self.fitting and not gpu:
+            parts += f", or before the first step {_gb(self.fitting)} to fit the reduction of features"
         several = f", {self.processes} processes" if self.processes > 1 else ""
         room = "" if there is None else f"; {_gb(there)} are free"
         lines = [
@@ -98,6 +105,7 @@ def needs_of(
         weights=frozen + (5 if devices * nodes > 1 else 4) * head,  # DDP sends gradients from a copy
         activations=part * _kept_for_gradient(recipe, model)
         + max(part, min(held_out, _VALIDATED)) * _BACKBONE * tokens,
+        fitting=_FITTING * PCA_TOKENS * model.config.channels if model.config.pca else 0,
         data=held_out * (tokens // 2 + 12 * pixels)
         + workers * int(_WORKER)
         + (workers * _AHEAD + 2) * part * (3 * pixels if not recipe.data.cache else tokens // 2),
