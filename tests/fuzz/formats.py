@@ -3,6 +3,7 @@
 A reader may give a value or raise a DiasError. Anything else, a crash above all, is a finding.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from PIL import Image
 from dias.checkpoints import load_model, save_model
 from dias.config import read_yaml
 from dias.data.images import read_image, read_mask
+from dias.data.packing import PackSettings, pack
 from dias.data.sources import open_source
 from dias.errors import DiasError, SampleError
 from dias.features import FeatureCache
@@ -22,8 +24,9 @@ from dias.features.store import checksum
 from dias.models import ImageModelConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.training.saving import AtomicCheckpoints
-from miniatures import clevrtex, coco, voc
+from miniatures import clevrtex, coco, davis, videos, voc, ytvis
 
+MOVI = Path(__file__).parents[1] / "miniatures" / "movi" / "movi_a"
 LARGEST = 65_536  # bytes of an input
 
 
@@ -116,6 +119,20 @@ def _read_all(file: Path, *, up: int, settings: tuple[str, ...] = ()) -> None:
         raise faults[0]
 
 
+def _movi(folder: Path) -> Path:
+    shutil.copytree(MOVI, folder / "movi_a")
+    return next(folder.rglob("movi_a-train.tfrecord-*"))
+
+
+def _pack(name: str) -> Callable[[Path], Path]:
+    def prepare(folder: Path) -> Path:
+        source = open_source(voc.write(folder / "voc", count=3), use="train")
+        pack(source, folder / "pack", PackSettings(per_shard=2), origin={}, progress=False)
+        return folder / "pack" / name
+
+    return prepare
+
+
 FORMATS = {
     "png": Format(_picture("a.png", "RGB"), read_image),
     "jpeg": Format(_picture("a.jpg", "RGB"), read_image),
@@ -146,6 +163,23 @@ FORMATS = {
         _below(lambda folder: coco.write(folder, splits=("val2017",)), "annotations/instances_val2017.json"),
         partial(_read_all, up=1, settings=("mode=polygons",)),
     ),
+    "movi record": Format(_movi, partial(_read_all, up=3, settings=("split=train",))),
+    "movi declaration": Format(
+        lambda folder: _movi(folder).with_name("features.json"),
+        partial(_read_all, up=3, settings=("split=train",)),
+    ),
+    "ytvis json": Format(
+        _below(ytvis.write, "train.json"), partial(_read_all, up=0, settings=("split=train",))
+    ),
+    "davis mask": Format(
+        _below(davis.write, "Annotations/480p/blackswan/00001.png"), partial(_read_all, up=3)
+    ),
+    "video": Format(
+        _below(lambda folder: videos.write(folder / "a.mp4", 6), "a.mp4"), partial(_read_all, up=0)
+    ),
+    "pack manifest": Format(_pack("pack.json"), partial(_read_all, up=0)),
+    "pack index": Format(_pack("index.json"), partial(_read_all, up=0)),
+    "pack shard": Format(_pack("shard-000000.tar"), partial(_read_all, up=0)),
     "voc mask": Format(
         _below(lambda folder: voc.write(folder), "VOCdevkit/VOC2012/SegmentationObject/2007_000001.png"),
         partial(_read_all, up=3, settings=("split=trainval",)),

@@ -115,6 +115,7 @@ DOWNLOADS: tuple[DataSet, ...] = (
         site="https://github.com/google-research/kubric (challenges/movi)",
         archives=("gsutil -m cp -r gs://kubric-public/tfds/movi_d/256x256 .",),
         licence="code Apache 2.0; see the site",
+        recipe="movi-c",
         paper="Greff et al., Kubric, CVPR 2022, arXiv:2203.03570",
         variant="variant",
         # The site: "about 9.75k training images and 250 validation images", clips being meant. The exact

@@ -67,7 +67,7 @@ def opened(file: Path) -> tuple[Container, av.VideoStream]:
         SampleError: it is missing, no video that FFmpeg can open, or too large.
     """
     try:
-        container = av.open(f"file:{file}", options=_OPTIONS)
+        container = av.open(f"file:{file}", options=_OPTIONS, metadata_errors="replace")
         stream = container.streams.best("video")
     except FileNotFoundError:
         raise SampleError(file, "does not exist", do="check the path") from None
@@ -77,6 +77,8 @@ def opened(file: Path) -> tuple[Container, av.VideoStream]:
         ) from None
     if not isinstance(stream, av.VideoStream):
         raise SampleError(file, "holds no video", do="remove it")
+    if stream.codec_context is None:
+        raise SampleError(file, "is of a codec that FFmpeg does not know", do="convert it to MP4")
     width, height = stream.codec_context.width, stream.codec_context.height
     if not 0 < width * height <= _MOST_PIXELS:
         raise SampleError(
