@@ -4,33 +4,19 @@ Training is shortened to two steps. `make demo` and `make test` are run as they 
 """
 
 import ctypes.util
-import os
 import re
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pages import ROOT, blocks, commands, run, run_dias
 from PIL import Image
 
 from dias.checkpoints import save_model
 from dias.data.sources import PhotosConfig
 from dias.training.recipe import read_recipe
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHORT = ["--set", "training.steps=2", "--set", "training.batch=4", "--set", "data.workers=0"]
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-
-
-def commands() -> list[list[str]]:
-    """Words of every line of every shell block."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+README = "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -48,20 +34,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(command: list[str], home: Path) -> None:
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, env=os.environ)
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stderr[-2000:]}"
-
-
 @pytest.mark.slow
 def test_every_command_works(home: Path) -> None:
-    ours = [words[1:] for words in commands() if words[0] == "dias"]
+    ours = [words[1:] for words in commands(README) if words[0] == "dias"]
     assert len(ours) >= 12
     for words in ours:
         if words[0] == "synth" and not ctypes.util.find_library("EGL"):
             continue
-        more = SHORT if words[0] == "train" else []
-        run([sys.executable, "-m", "dias.cli.main", *words, *more], home)
+        run_dias(words, home)
     for made in (
         "segments/segments.json",
         "features",
@@ -73,13 +53,13 @@ def test_every_command_works(home: Path) -> None:
 
 
 def test_every_python_block_works(home: Path) -> None:
-    assert len(blocks("python")) == 2
-    for block in blocks("python"):
+    assert len(blocks(README, "python")) == 2
+    for block in blocks(README, "python"):
         run([sys.executable, "-c", block], home)
 
 
 def test_other_commands_are_those_of_the_makefile() -> None:
-    others = [words for words in commands() if words[0] != "dias"]
+    others = [words for words in commands(README) if words[0] != "dias"]
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     for words in others:
         assert words[0] in ("make", "pip")
@@ -87,5 +67,5 @@ def test_other_commands_are_those_of_the_makefile() -> None:
 
 
 def test_files_that_it_names_exist() -> None:
-    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", README):
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", (ROOT / README).read_text(encoding="utf-8")):
         assert (ROOT / link).exists(), link
