@@ -1,3 +1,4 @@
+import json
 import pickle
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dias.data.sources import ClevrTexConfig, ImageFolderConfig, config_for, open_source
+from dias.data.sources.clevrtex import SHAPES
 from dias.errors import DiasError, FileError, SampleError
 from miniatures import clevrtex
 
@@ -146,3 +148,26 @@ def test_other_folders_are_left_to_others(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "0" / "CLEVR_new_000000.png")
     assert isinstance(config_for(tmp_path, use="train"), ImageFolderConfig)
+
+
+def test_classes_are_shapes(tmp_path: Path) -> None:
+    """The JSON lists objects by palette index: yellow (4) comes before blue (3) in the order of colours."""
+    folder = clevrtex.write(tmp_path, numbers=[10_000], background=False)
+    file = folder / "10" / "CLEVRTEX_full_010000.json"
+    shapes = {1: "sphere", 2: "cube", 3: "monkey", 4: "torus"}
+    objects = [{"index": index, "shape": shape} for index, shape in shapes.items()]
+    file.write_text(json.dumps({"objects": objects}))
+    source = ClevrTexConfig(path=str(folder)).build()
+    classes = source[0].classes
+    assert classes is not None
+    assert [SHAPES[number] for number in classes] == ["sphere", "cube", "torus", "monkey"]
+    file.write_text(json.dumps({"objects": objects[:2]}))
+    with pytest.raises(
+        SampleError, match=r"010000\.json: gives object 4 the shape 'none', expected one of cone"
+    ):
+        source[0]
+    file.write_text("{")
+    with pytest.raises(SampleError, match=r"010000\.json: is no JSON"):
+        source[0]
+    file.unlink()
+    assert source[0].classes is None

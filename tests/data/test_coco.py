@@ -196,7 +196,7 @@ def first(values: dict[str, Any], key: str) -> Any:
         (lambda v: first(v, "file_name").update(file_name="/etc/x"), r"names the file '/etc/x'"),
         (lambda v: first(v, "file_name").update(image_id=5), "annotates image 5, which it does not list"),
         (lambda v: v["annotations"].append(v["annotations"][0]), "names a picture twice"),
-        (lambda v: v["annotations"].clear(), "names no picture"),
+        (lambda v: v["annotations"].clear(), "annotates no picture"),
         (lambda v: v.update(categories=[]), "has a segment of category 1, which it does not list"),
         (
             lambda v: first(v, "segments_info")["segments_info"][0].update(id=2**24),
@@ -264,3 +264,22 @@ def test_an_instances_json_of_another_shape_is_refused(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(DiasError, match="is no JSON, or cut short"):
         opened(folder, mode="polygons")
+
+
+@pytest.mark.parametrize("mode", ["instance", "panoptic", "polygons"])
+def test_a_picture_without_an_annotation_is_kept_and_nobody_labelled_it(folder: Path, mode: str) -> None:
+    def without(values: dict[str, Any]) -> None:
+        values["annotations"] = [entry for entry in values["annotations"] if entry["image_id"] != 9]
+
+    for kind in ("panoptic", "instances"):
+        coco.edit(folder / "annotations" / f"{kind}_val2017.json", without)
+    (folder / "annotations" / "panoptic_val2017" / "000000000009.png").unlink()
+    source = opened(folder, mode=mode)
+    assert len(source) == len(coco.PICTURES)
+    found = sample(source, "000000000009.jpg")
+    assert found.mask is not None
+    assert not found.mask.any()
+    assert found.ignore is not None
+    assert found.ignore.all() == (mode != "polygons")  # where all that is not drawn is background
+    assert found.classes is not None
+    assert len(found.classes) == 0

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dias.data.samples import ClipSource
+from dias.data.frames import images_of
+from dias.data.samples import ClipSource, picture_of
 from dias.data.sources import DavisConfig, config_for, open_source
 from dias.errors import FileError, SampleError
 from miniatures import davis
@@ -32,7 +33,14 @@ def test_the_index_is_the_number_and_255_is_nobodys(unsupervised: bool, tmp_path
     assert clip.ignore is not None
     assert (clip.ignore == (drawn == 255)).all()
     assert (clip.mask == np.where(drawn == 255, 0, drawn)).all()
-    assert clip.mask.max() == (3 if unsupervised else 2)
+    count = 3 if unsupervised else 2
+    assert clip.mask.max() == count
+    assert clip.tracks is not None
+    assert clip.tracks.tolist() == list(range(1, count + 1))
+    assert clip.boxes is not None
+    assert clip.boxes.shape == (2, count, 4)
+    # Of object 1 in frames 1 and 3: columns 3 and 5 to 13 and 15 of 40, rows 4 to 12 of 24.
+    np.testing.assert_allclose(clip.boxes[:, 0] * [40, 24, 40, 24], [[3, 4, 13, 12], [5, 4, 15, 12]])
 
 
 def test_of_a_test_clip_only_the_first_frame_counts(tmp_path: Path) -> None:
@@ -83,3 +91,29 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     (tmp_path / "ImageSets/2017/train.txt").write_text("\n")
     with pytest.raises(FileError, match="lists no clip"):
         DavisConfig(path=str(tmp_path)).build()
+
+
+@pytest.mark.parametrize("missing", ["bear/00001.png", "bear"])
+def test_in_train_and_val_a_frame_without_a_mask_is_a_fault(missing: str, tmp_path: Path) -> None:
+    gone = davis.write(tmp_path) / "Annotations/480p" / missing
+    gone.unlink() if gone.is_file() else shutil.rmtree(gone)
+    source = DavisConfig(path=str(tmp_path)).build()
+    with pytest.raises(SampleError, match=r"bear/00001.png: does not exist"):
+        source.read(0, [1])
+    for png in (tmp_path / "Annotations/480p/bear").glob("0000[!0].png"):
+        png.unlink()  # one mask a clip is enough in the test splits alone
+    with pytest.raises(SampleError, match=r"0000[13].png: does not exist"):
+        source.read(0, [1, 3])
+    assert picture_of(images_of(source), 1).mask is None  # training looks at no label
+
+
+def test_a_turned_frame_stays_as_its_mask(tmp_path: Path) -> None:
+    file = davis.write(tmp_path) / "JPEGImages/480p/bear/00000.jpg"
+    source = DavisConfig(path=str(tmp_path)).build()
+    before = source.read(0, [0]).frames
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.fromarray(before[0]).save(file, exif=exif, quality=95)
+    after = source.read(0, [0])
+    assert after.frames.shape == before.shape
+    assert picture_of(images_of(source), 0).image.shape == before.shape[1:]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dias.data.samples import ClipSource
+from dias.data.frames import images_of
+from dias.data.samples import ClipSource, picture_of
 from dias.data.sources import FrameFoldersConfig, ImageFolderConfig, config_for, open_source, pictures_at
 from dias.errors import DiasError, FileError, SampleError
 
@@ -94,3 +95,24 @@ def test_what_is_wrong_is_named(folder: Path) -> None:
         FrameFoldersConfig(path=str(folder / "nowhere")).build()
     with pytest.raises(FileError, match="holds no folder of frames"):
         FrameFoldersConfig(path=str(folder / "clips" / "take9")).build()
+
+
+def test_boxes_reach_to_the_greatest_number_of_the_frames_read(tmp_path: Path) -> None:
+    for part in ("clips", "masks"):
+        (tmp_path / part / "a").mkdir(parents=True)
+    for place, number in enumerate((1, 3)):
+        Image.new("RGB", (20, 10)).save(tmp_path / "clips" / "a" / f"{place}.png")
+        mask = np.zeros((10, 20), dtype=np.uint8)
+        mask[2:4, 5:10] = number
+        Image.fromarray(mask).save(tmp_path / "masks" / "a" / f"{place}.png")
+    source = config_for(tmp_path, use="train").build()
+    assert isinstance(source, ClipSource)
+    boxes = source.read(0).boxes
+    assert boxes is not None
+    box, nothing = [0.25, 0.2, 0.5, 0.4], [0, 0, 0, 0]
+    np.testing.assert_allclose(boxes, [[box, nothing, nothing], [nothing, nothing, box]])
+    first = source.read(0, [0]).boxes
+    assert first is not None
+    assert first.shape == (1, 1, 4)
+    (tmp_path / "masks" / "a" / "0.png").unlink()
+    assert picture_of(images_of(source), 0).mask is None  # training looks at no label

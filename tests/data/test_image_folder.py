@@ -163,3 +163,15 @@ def test_a_picture_comes_without_its_mask(folder: Path, tmp_path: Path) -> None:
     assert (picture.name, picture.mask) == (source.name(0), None)
     np.testing.assert_array_equal(picture.image, ImageFolder(folder)[0].image)
     assert ViewedImages(source, size=8, seed=0)[(0, 0)].shape == (3, 8, 8)
+
+
+def test_boxes_are_around_the_objects_of_the_mask(tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "images" / "a.png")
+    mask = np.zeros((10, 20), dtype=np.uint8)
+    mask[2:4, 5:10] = 2  # there is no object 1
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    boxes = open_source(tmp_path)[0].boxes
+    assert boxes is not None
+    np.testing.assert_allclose(boxes, [[0, 0, 0, 0], [0.25, 0.2, 0.5, 0.4]])

@@ -45,7 +45,7 @@ def turned(orientation: int) -> Image.Exif:
 def by_pillow(file: Path) -> np.ndarray | str:
     """What `read_image` gives or says where nothing is usual."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "usual_jpeg", lambda file, content: None)
+        patch.setattr(images, "usual_jpeg", lambda file, content, upright: None)
         return given_or_said(file)
 
 
@@ -131,3 +131,15 @@ def test_threads_do_not_disturb_one_another(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         for file, found in zip(files, pool.map(usual_jpeg, files), strict=True):
             np.testing.assert_array_equal(found, np.asarray(Image.open(file)))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_stored_pixels_are_the_same_whatever_the_tag(tmp_path: Path, suffix: str) -> None:
+    plain, tagged = tmp_path / f"plain{suffix}", tmp_path / f"tagged{suffix}"
+    PHOTO.save(plain)
+    PHOTO.save(tagged, exif=turned(6))
+    assert (read_image(tagged, upright=False) == read_image(plain)).all()
+    assert (read_image(tagged) == np.rot90(read_image(plain), -1)).all()
+    if suffix == ".jpg":
+        assert usual_jpeg(tagged) is None
+        assert usual_jpeg(tagged, upright=False) is not None

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dias.data.samples import ClipSource
+from dias.data.frames import images_of
+from dias.data.samples import ClipSource, picture_of
 from dias.data.sources import Movi, MoviConfig, config_for, open_source
 from dias.errors import DiasError, FileError, SampleError
 from miniatures.records import clip, png, write_movi
@@ -269,3 +270,14 @@ def test_damaged_json_is_told(tmp_path: Path, file: str, change: dict[str, Any],
         (version / file).write_text(json.dumps(content | change))
     with pytest.raises(FileError, match=line or "no JSON, or cut short"):
         opened(version)
+
+
+def test_training_does_not_look_at_the_masks(tmp_path: Path) -> None:
+    """A record whose segmentations are damaged still gives its pictures."""
+    write_movi(tmp_path, [changed(segmentations=[b"no picture"] * 3)])
+    source = opened(tmp_path)
+    with pytest.raises(SampleError, match="segmentations"):
+        source.read(0, [1])
+    picture = picture_of(images_of(source), 1)
+    assert picture.name == f"{source.name(0)}/00001"
+    assert picture.mask is None

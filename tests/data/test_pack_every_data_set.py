@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_pack_records import same
 
 from dias.config import to_dict
@@ -43,3 +44,22 @@ def test_a_pack_gives_the_samples_again(name: str, tmp_path: Path) -> None:
         if isinstance(source, EncodedImages) and source.encoded(index) is not None:
             assert isinstance(again, EncodedImages)
             assert again.encoded(index) == source.encoded(index)
+
+
+def test_a_pack_keeps_stored_pixels_of_turned_files(tmp_path: Path) -> None:
+    """The file itself would be turned when it is read from the pack, so its pixels are kept instead."""
+    folder = coco.write(tmp_path / "data")
+    file = folder / "train2017" / "000000000009.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(file) as picture:
+        picture.copy().save(file, exif=exif)
+    source = images_of(config_for(folder, use="train").build())
+    pack(source, tmp_path / "pack", PackSettings(per_shard=4), origin={}, progress=False)
+    again = open_source(tmp_path / "pack")
+    assert source[0].image.shape == (coco.HEIGHT, coco.WIDTH, 3)
+    same(again[0], source[0])
+    assert isinstance(again, EncodedImages)
+    kept = again.encoded(0)
+    assert kept is not None
+    assert kept.startswith(b"RIFF")

@@ -20,6 +20,7 @@ from dias.errors import DiasError
 from dias.inspection import inspect
 from dias.inspection.findings import Bar, Inspection
 from dias.inspection.statistics import _bars
+from dias.inspection.text import settings
 from toy_clips import ToyClipsConfig, make_toy_clips
 
 
@@ -249,3 +250,18 @@ def test_every_sum_is_checked(tmp_path: Path) -> None:
     [part] = look(tmp_path).parts
     assert (part.listed, part.read, len(part.faults)) == (1, 1, 1)
     assert "CRC-32C" in part.faults[0].line
+
+
+def test_several_movi_sets_are_checked_one_after_the_other(tmp_path: Path) -> None:
+    movi = Path(__file__).parents[1] / "miniatures" / "movi"
+    found = look(movi)
+    titles = [part.title for part in found.parts]
+    assert {title.partition("/")[0] for title in titles} == {"movi_a", "movi_e"}
+    assert "movi_e" in next(title for title in titles if title.endswith(" validation"))
+    for part in found.parts:
+        assert f"movi_{part.settings['variant']}" in part.title
+        assert f"split={part.title.rpartition(' ')[2]}" in settings(part)
+    alone = look(movi, split="validation")
+    assert all(part.title.endswith(" validation") for part in alone.parts)
+    with pytest.raises(DiasError, match="no split 'nowhere'"):
+        look(movi, split="nowhere")

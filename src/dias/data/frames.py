@@ -3,11 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, groupby
-from pathlib import Path
 
-from dias.data.images import read_image
-from dias.data.samples import ClipSource, EncodedFrames, ImageSample, ImageSource, Scenes
-from dias.errors import SampleError
+from dias.data.samples import ClipPictures, ClipSource, EncodedFrames, ImageSample, ImageSource, Scenes
 
 
 class ClipFrames:
@@ -34,18 +31,14 @@ class ClipFrames:
         return self.clips.read(clip, [frame]).frame(0)
 
     def picture(self, index: int) -> ImageSample:
-        """Read one frame without its labels, where the clips have a file of it.
+        """Read one frame without its labels; with them where the clips cannot leave them unread.
 
         Raises:
             SampleError: names the file that cannot be read.
         """
-        try:
-            content = self.encoded(index)
-            if content is not None:
-                name = self.name(index)
-                return ImageSample(image=read_image(Path(name), content=content), name=name)
-        except (OSError, SampleError):
-            pass  # reading it in full says what is wrong, and with which file
+        clip, number = self.place(index)
+        if isinstance(self.clips, ClipPictures):
+            return self.clips.pictures(clip, [number]).frame(0)
         frame = self[index]
         return ImageSample(image=frame.image, name=frame.name)
 

@@ -15,12 +15,15 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", "
 _LARGEST_SIDE = 20_000  # pixels
 _MOST_PIXELS = 200_000_000
 _SMALLEST_SIDE = 2
+_LARGEST_NUMBER = 65_535  # in a mask
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 # Pillow stretches grey PNGs of 2 and 4 bits to 0..255 on reading: by these factors.
 _STRETCHED = {"L;2": 85, "L;4": 17}
 
 
-def read_image(file: Path, *, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"]:
+def read_image(
+    file: Path, *, content: bytes | None = None, upright: bool = True
+) -> UInt8[np.ndarray, "h w 3"]:
     """Read a picture as RGB, turned the way its EXIF orientation says.
 
     Grey, 1-bit, palette and CMYK pictures become RGB; 16-bit grey is scaled to 8 bits; what is transparent
@@ -29,16 +32,18 @@ def read_image(file: Path, *, content: bytes | None = None) -> UInt8[np.ndarray,
     Args:
         file: the picture.
         content: the file's bytes, if they do not lie at `file`, which then only names them in errors.
+        upright: turn it. False gives the pixels as they are stored, which is what the annotations of a
+            published data set refer to.
 
     Raises:
         SampleError: the file is missing, empty, truncated or no picture, holds numbers without a known range
             (32 bits), has a side below 2 or above 20,000 pixels, or more than 200 million pixels in all
             (Pillow's own limit, about 179 million unless `PIL.Image.MAX_IMAGE_PIXELS` is raised, holds too).
     """
-    usual = usual_jpeg(file, content)
+    usual = usual_jpeg(file, content, upright=upright)
     if usual is not None:
         return usual
-    image = _open(file, content)
+    image = _open(file, content, upright=upright)
     try:
         return _converted(image)
     except ValueError:
@@ -96,8 +101,10 @@ def read_mask(
             do="write it as PNG with PIL mode 'L', 'P' or 'I;16'",
         )
     mask = np.asarray(image).astype(np.int32) // _STRETCHED.get(image.info.get("dias rawmode", ""), 1)
-    if mask.min() < 0:
-        raise SampleError(file, "the mask has numbers below 0", do="number segments 0, 1, 2, ...")
+    if mask.min() < 0 or mask.max() > _LARGEST_NUMBER:
+        raise SampleError(
+            file, f"the mask has numbers not from 0 to {_LARGEST_NUMBER:,}", do="number segments 0, 1, 2, ..."
+        )
     return mask
 
 
@@ -152,17 +159,17 @@ def _opened_mask(file: Path, content: bytes | None, *, size: tuple[int, int] | N
     return image
 
 
-def _open(file: Path, content: bytes | None) -> Image.Image:
-    """Open, check the size in the header, decode, turn upright."""
+def _open(file: Path, content: bytes | None, *, upright: bool = True) -> Image.Image:
+    """Open, check the size in the header, decode, turn upright where that is wanted."""
     try:
         with Image.open(file if content is None else io.BytesIO(content)) as image:
             _check_size(file, *image.size)
             rawmode = image.tile[0].args if image.tile else ""  # gone once the pixels are decoded
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            upright.format = image.format
-            upright.info["dias rawmode"] = rawmode if isinstance(rawmode, str) else ""
-            return upright
+            opened = ImageOps.exif_transpose(image) if upright else image.copy()
+            opened.format = image.format
+            opened.info["dias rawmode"] = rawmode if isinstance(rawmode, str) else ""
+            return opened
     except SampleError:
         raise
     except Image.DecompressionBombError as error:

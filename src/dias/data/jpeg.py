@@ -14,7 +14,9 @@ _MOST_BYTES = 64 * 2**20
 _MOST_PIXELS = 50_000_000
 
 
-def usual_jpeg(file: Path, content: bytes | None = None) -> UInt8[np.ndarray, "h w 3"] | None:
+def usual_jpeg(
+    file: Path, content: bytes | None = None, *, upright: bool = True
+) -> UInt8[np.ndarray, "h w 3"] | None:
     """Read a JPEG file of 8-bit YCbCr that lies upright and whole; None for all else, faults included.
 
     What is not usual is for Pillow, which knows every kind and says what is wrong. Both use libjpeg-turbo
@@ -25,10 +27,11 @@ def usual_jpeg(file: Path, content: bytes | None = None) -> UInt8[np.ndarray, "h
     Args:
         file: the picture.
         content: the file's bytes, if they do not lie at `file`.
+        upright: leave a file that is to be turned to Pillow; else it is read as it is stored.
     """
     try:
         data = _bytes(file) if content is None else content
-        return simplejpeg.decode_jpeg(data) if data is not None and _usual(data) else None
+        return simplejpeg.decode_jpeg(data) if data is not None and _usual(data, upright) else None
     except Exception:  # as of any decoder of damaged bytes: Pillow says it in words, or can do better
         return None
 
@@ -42,12 +45,12 @@ def _bytes(file: Path) -> bytes | None:
         return start + stream.readall() if start == _START else None
 
 
-def _usual(data: bytes) -> bool:
+def _usual(data: bytes, upright: bool) -> bool:
     if not data.startswith(_START):
         return False
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     if colours != "YCbCr" or min(height, width) < 2 or height * width > _MOST_PIXELS:
         return False
     with Image.open(io.BytesIO(data)) as image:  # reads the header only
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        turned = upright and image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         return image.format == "JPEG" and image.mode == "RGB" and not turned

@@ -48,7 +48,9 @@ class ClipSample:
         mask: segment number of each pixel; 0 is the background; an object keeps its number in all frames,
             1 to the number of objects in the whole clip, whichever frames were read.
         ignore: pixels that nobody has labelled; how metrics treat them is the protocol's choice.
-        boxes: in every frame a row per object, as in `ImageSample`; zeros where the object is not seen.
+        boxes: in every frame a row per object, as in `ImageSample`; zeros where the object is not seen. Where
+            the masks alone tell how many objects there are (DAVIS, folders of frames), up to the greatest
+            number in the frames that were read.
         classes: class number of each object, as the data set numbers them.
         tracks: the data set's own number of each object.
         flow: motion of each pixel to the next frame, in pixels (x to the right, y down).
@@ -132,7 +134,10 @@ class EncodedImages(Protocol):
     """A data set of images that can hand over their files, so that a copy is exact and no larger."""
 
     def encoded(self, index: int) -> bytes | None:
-        """The bytes that `read_image` makes the sample's image of; None: it comes from elsewhere."""
+        """The file of the sample's image; None: it comes from elsewhere.
+
+        `read_image` makes the image of it, unless a tag says to turn it and the data set takes stored pixels.
+        """
         ...
 
 
@@ -141,7 +146,7 @@ class EncodedFrames(Protocol):
     """A data set of clips that can hand over the files of their frames."""
 
     def encoded(self, index: int, frame: int) -> bytes | None:
-        """The bytes that `read_image` makes a frame of; None: it comes from elsewhere, such as a video."""
+        """The file of a frame, as in `EncodedImages`; None: it comes from elsewhere, such as a video."""
         ...
 
 
@@ -171,6 +176,19 @@ class ClipSource(Protocol):
 
     def fingerprint(self) -> str:
         """SHA-256 over sorted names and sizes of the files that hold the frames."""
+        ...
+
+
+@runtime_checkable
+class ClipPictures(Protocol):
+    """A data set of clips whose frames can also be read without their labels."""
+
+    def pictures(self, index: int, frames: Sequence[int]) -> ClipSample:
+        """Read some frames of a clip (places in it, rising) and their names alone.
+
+        Raises:
+            SampleError: names the file that cannot be read.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from dias.config import from_dict, to_dict
 from dias.data.catalogue import described, published
 from dias.data.samples import ClipSource, ImageSource
 from dias.data.sources import SourceConfig, config_for
+from dias.data.sources.contract import SeveralSets
 from dias.errors import DiasError
 from dias.inspection.findings import Inspection, Part, Unlisted
 from dias.inspection.look import Look, look_at
@@ -32,7 +33,7 @@ def inspect(
     pictures: int = 0,
     progress: bool = True,
 ) -> Inspection:
-    """Read every sample of every split of the data set at a path.
+    """Read every sample of every split of the data set at a path; of several sets, one after the other.
 
     Reading goes on after a fault, and ends at once at Ctrl-C with what was found so far. Threads read:
     decoders let other threads work meanwhile, and processes measured no faster.
@@ -79,18 +80,32 @@ def _configs(
 ) -> tuple[SourceConfig, list[tuple[str, SourceConfig]]]:
     """Settings of what lies at a path, and of each part of it under the part's name."""
     config = config_for(path, use="check", settings=settings)
-    there = config.splits()
-    if split is None and any(change.partition("=")[0].strip() == "split" for change in settings):
+    named = any(change.partition("=")[0].strip() == "split" for change in settings)
+    if split is None and named:
         split = str(to_dict(config)["split"])
-    elif split is not None and split not in there:
-        known = f"there are {', '.join(there)}" if there else "it has none"
-        raise DiasError(f"{path}: no split {split!r}; {known}")
+    sets = config.several() if isinstance(config, SeveralSets) else ()
+    if sets:
+        having = [(name, one) for name, one in sets if split in (None, *one.splits())] or sets[:1]
+        parts = [(name, *part) for name, one in having for part in _parts(path, one, split, named=named)]
+        return config, [(f"{name} {title}", part) for name, title, part in parts]
+    there = config.splits()
     if split is None and not there:  # what is trained on may be another part of the folder
         trained = config_for(path, use="train", settings=settings)
         return config, [("all", config)] if trained == config else [("train", trained), ("evaluate", config)]
+    return config, _parts(path, config, split, named=named)
+
+
+def _parts(
+    path: Path, config: SourceConfig, split: str | None, *, named: bool
+) -> list[tuple[str, SourceConfig]]:
+    """Settings of a data set's splits; `split` is taken as it is where it was `named` in the settings."""
+    there = config.splits()
+    if split is not None and not named and split not in there:
+        known = f"there are {', '.join(there)}" if there else "it has none"
+        raise DiasError(f"{path}: no split {split!r}; {known}")
     single = [name for name in there if name != "all"] or there  # all would read everything twice
     wanted = single if split is None else [split]
-    return config, [(name, _with_split(config, name, where=path)) for name in wanted]
+    return [(name, _with_split(config, name, where=path)) for name in wanted]
 
 
 def _with_split(config: SourceConfig, split: str, *, where: Path) -> SourceConfig:

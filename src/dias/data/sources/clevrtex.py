@@ -5,11 +5,13 @@ import re
 from pathlib import Path
 from typing import Literal, get_args
 
+import msgspec
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int32, Int64
 from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
+from dias.data.formats.json_file import read_json
 from dias.data.images import read_colours, read_image, read_shades
 from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
@@ -33,6 +35,23 @@ _TENTHS: dict[Split, tuple[int, int | None]] = {
 }
 _SCENE = re.compile(r"CLEVRTEX_([a-z]+)_(\d{6})\.png")
 _MOST_COLOURS = 255
+# Those of all variants (shapes in the generator's data/*.json); the number of a class is its place here.
+SHAPES = ("cone", "cube", "cylinder", "icosahedron", "monkey", "sphere", "teapot", "torus")
+# Which object of the JSON has which colour in the mask, from 1 (the generator's img_utils.py).
+_PALETTE = (
+    (255, 0, 0), (0, 128, 0), (0, 0, 255), (255, 255, 0), (141, 211, 199), (255, 255, 179), (190, 186, 218),
+    (251, 128, 114), (128, 177, 211), (253, 180, 98), (179, 222, 105), (252, 205, 229), (217, 217, 217),
+)  # fmt: skip
+_INDICES = {r + 256 * g + 65_536 * b: index for index, (r, g, b) in enumerate(_PALETTE, start=1)}
+
+
+class _Object(msgspec.Struct):
+    index: int
+    shape: str
+
+
+class _Scene(msgspec.Struct):
+    objects: list[_Object]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -82,10 +101,12 @@ class ClevrTexConfig:
 
 
 class ClevrTex:
-    """Scenes in the order of their numbers, with masks, boxes and, where wanted, depth.
+    """Scenes in the order of their numbers, with masks, boxes, classes and, where wanted, depth.
 
     The scene's mask tells objects by colour. They are numbered from 1 in the order of R + 256 G + 65,536 B;
-    black is the background, 0, whether or not there is any. Depth is Blender's mist: 0 near, 1 far.
+    black is the background, 0, whether or not there is any. Classes are shapes, numbered as in `SHAPES`; None
+    where a scene's JSON is not there, or a colour is none of the authors', so that it names no object.
+    Depth is Blender's mist: 0 near, 1 far.
     """
 
     def __init__(self, config: ClevrTexConfig) -> None:
@@ -112,16 +133,18 @@ class ClevrTex:
         """Read a scene.
 
         Raises:
-            SampleError: a file of the scene is missing, damaged, or of another size than the picture.
+            SampleError: a file of the scene is missing, damaged, or of another size than the picture; or its
+                JSON does not list what the mask shows.
         """
-        image = read_image(self.folder / self.names[index])
+        image = self.picture(index).image
         size = image.shape[0], image.shape[1]
-        mask = _numbered(self._file(index, "_flat"), size)
+        mask, colours = _numbered(self._file(index, "_flat"), size)
         return ImageSample(
             image=image,
             name=self.name(index),
             mask=mask,
-            boxes=boxes_from_labels(mask, int(mask.max())),
+            boxes=boxes_from_labels(mask, len(colours)),
+            classes=_shapes(self._file(index, "").with_suffix(".json"), colours),
             depth=read_shades(self._file(index, "_depth_0001"), size=size) if self.depth else None,
         )
 
@@ -131,7 +154,8 @@ class ClevrTex:
         Raises:
             SampleError: it is missing or damaged.
         """
-        return ImageSample(image=read_image(self.folder / self.names[index]), name=self.name(index))
+        image = read_image(self.folder / self.names[index], upright=False)
+        return ImageSample(image=image, name=self.name(index))
 
     def encoded(self, index: int) -> bytes:
         """The picture's file."""
@@ -192,7 +216,8 @@ def _chunks(folder: Path) -> list[str]:
     return sorted(found, key=lambda name: (len(name), name))
 
 
-def _numbered(file: Path, size: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
+def _numbered(file: Path, size: tuple[int, int]) -> tuple[Int32[np.ndarray, "h w"], list[int]]:
+    """Mask, and the colour of each object."""
     colours = read_colours(file, size=size)
     objects = np.unique(colours)
     objects = objects[objects > 0]
@@ -204,4 +229,24 @@ def _numbered(file: Path, size: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
         )
     mask = np.searchsorted(objects, colours).astype(np.int32) + 1
     mask[colours == 0] = 0
-    return mask
+    return mask, objects.tolist()
+
+
+def _shapes(file: Path, colours: list[int]) -> Int64[np.ndarray, " k"] | None:
+    """Class of each object by its colour."""
+    if not file.exists() or not set(colours) <= _INDICES.keys():
+        return None
+    try:
+        found = {thing.index: thing.shape for thing in read_json(file, _Scene).objects}
+    except FileError as error:
+        raise SampleError(file, error.problem, do="copy it from the archive again") from None
+    shapes = [found.get(_INDICES[colour], "none") for colour in colours]
+    strange = next((place for place, shape in enumerate(shapes) if shape not in SHAPES), None)
+    if strange is not None:
+        raise SampleError(
+            file,
+            f"gives object {_INDICES[colours[strange]]} the shape {shapes[strange]!r}, expected one of "
+            f"{', '.join(SHAPES)}",
+            do="copy it from the archive again",
+        )
+    return np.array([SHAPES.index(shape) for shape in shapes], dtype=np.int64)

@@ -35,3 +35,12 @@ class SourceConfig(Protocol):
             DiasError: files are missing or damaged, so that the samples cannot be listed.
         """
         ...
+
+
+@runtime_checkable
+class SeveralSets(Protocol):
+    """Settings of a path that may hold several data sets, of which `build` needs one chosen."""
+
+    def several(self) -> "tuple[tuple[str, SourceConfig], ...]":
+        """Name and settings of each that fits what is chosen already; none where that is a single one."""
+        ...

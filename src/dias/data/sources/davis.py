@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Int32, UInt8
 from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
@@ -15,6 +15,7 @@ from dias.data.inside import inside
 from dias.data.samples import ClipSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
+from dias.masks import boxes_from_labels
 
 Split = Literal["train", "val", "test-dev", "test-challenge"]
 _SPLITS: tuple[Split, ...] = ("train", "val", "test-dev", "test-challenge")
@@ -78,7 +79,12 @@ class DavisConfig:
                 do=f"unpack the archive of {self.split} into {folder}",
             )
         annotations = "Annotations_unsupervised" if self.unsupervised else "Annotations"
-        return Davis(names, folder / "JPEGImages" / self.resolution, folder / annotations / self.resolution)
+        return Davis(
+            names,
+            folder / "JPEGImages" / self.resolution,
+            folder / annotations / self.resolution,
+            first_alone=self.split in ("test-dev", "test-challenge"),
+        )
 
     def _list(self, split: Split) -> Path | None:
         """File that lists a split's clips; the test clips of the unsupervised task came in 2019."""
@@ -91,14 +97,20 @@ class DavisConfig:
 class Davis:
     """Clips in the order of the list; segments are numbered as in the masks.
 
-    Pixels of 255 are ignored. Where only a clip's first frame has a mask, as in the test splits, all pixels
-    of the others are ignored; a clip without any has mask None. There are no classes; boxes follow from the
-    masks.
+    Pixels of 255 are ignored. There are no classes; boxes are around the segments, tracks are their numbers.
+
+    Args:
+        names: list of clips.
+        frames: holds a folder of JPEGs for each clip.
+        masks: holds a folder of PNGs for each clip.
+        first_alone: a clip may have a mask of its first frame alone, then all pixels of the others are
+            ignored; or none, then its mask is None. Else every frame must have one.
     """
 
-    def __init__(self, names: Path, frames: Path, masks: Path) -> None:
+    def __init__(self, names: Path, frames: Path, masks: Path, *, first_alone: bool) -> None:
         self.folder, self.masks = frames, masks
         self._clips = _clips(names, frames)
+        self._first_alone = first_alone
         self._annotated = [sum(1 for _ in (masks / name).glob("*.png")) for name, _ in self._clips]
 
     def __len__(self) -> int:
@@ -112,23 +124,42 @@ class Davis:
         """Read some frames of a clip, or all, with their masks.
 
         Raises:
-            SampleError: a frame or a mask cannot be read, or is not of the size of the others.
+            SampleError: a frame or a mask is missing or cannot be read, or is not of the size of the others.
+        """
+        places = range(self.length(index)) if frames is None else frames
+        clip = self.pictures(index, places)
+        if self._first_alone and not self._annotated[index]:
+            return clip
+        drawn = np.stack([self._mask(index, place, size=clip.frames.shape[1:3]) for place in places])
+        ignore = drawn == _VOID
+        mask = np.where(ignore, 0, drawn)
+        count = int(mask.max())
+        return replace(
+            clip,
+            mask=mask,
+            ignore=ignore,
+            boxes=np.stack([boxes_from_labels(each, count) for each in mask]),
+            tracks=np.arange(1, count + 1),
+        )
+
+    def pictures(self, index: int, frames: Sequence[int]) -> ClipSample:
+        """Read some frames of a clip without their masks.
+
+        Raises:
+            SampleError: a frame cannot be read, or is not of the size of the others.
         """
         name, files = self._clips[index]
-        places = range(len(files)) if frames is None else frames
-        images = [read_image(self.folder / name / files[place]) for place in places]
-        for place, image in zip(places, images, strict=True):
-            if image.shape != images[0].shape:
+        images: list[UInt8[np.ndarray, "h w 3"]] = []
+        for place in frames:
+            file = self.folder / name / files[place]
+            images.append(read_image(file, upright=False))
+            if images[-1].shape != images[0].shape:
                 raise SampleError(
-                    self.folder / name / files[place],
-                    f"is {image.shape[:2]}, other frames {images[0].shape[:2]} (height, width)",
+                    file,
+                    f"is {images[-1].shape[:2]}, other frames {images[0].shape[:2]} (height, width)",
                     do="download it again",
                 )
-        clip = ClipSample(frames=np.stack(images), name=name, numbers=tuple(places))
-        if not self._annotated[index]:
-            return clip
-        mask = np.stack([self._mask(index, place, size=images[0].shape[:2]) for place in places])
-        return replace(clip, mask=np.where(mask == _VOID, 0, mask), ignore=mask == _VOID)
+        return ClipSample(frames=np.stack(images), name=name, numbers=tuple(frames))
 
     def name(self, index: int) -> str:
         """Name of a clip, such as `bike-packing`."""
@@ -147,7 +178,7 @@ class Davis:
 
     def _mask(self, index: int, place: int, *, size: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
         name, files = self._clips[index]
-        if place > 0 and self._annotated[index] == 1:
+        if place > 0 and self._first_alone and self._annotated[index] == 1:
             return np.full(size, _VOID, dtype=np.int32)
         return read_mask((self.masks / name / files[place]).with_suffix(".png"), size=size)
 

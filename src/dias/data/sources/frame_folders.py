@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from dias.data.images import SUFFIXES, read_image, read_mask
 from dias.data.samples import ClipSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
+from dias.masks import boxes_from_labels
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -86,9 +88,21 @@ class FrameFolders:
         Raises:
             SampleError: a frame or its mask cannot be read or is missing, or is not of the first one's size.
         """
-        name, files = self._clips[index]
-        places = range(len(files)) if frames is None else frames
-        paths = [self.folder / name / files[place] for place in places]
+        places = range(self.length(index)) if frames is None else frames
+        clip = self.pictures(index, places)
+        if self.masks is None:
+            return clip
+        mask = np.stack([self._mask(path, clip.frames.shape[1:3]) for path in self._paths(index, places)])
+        count = int(mask.max())
+        return replace(clip, mask=mask, boxes=np.stack([boxes_from_labels(each, count) for each in mask]))
+
+    def pictures(self, index: int, frames: Sequence[int]) -> ClipSample:
+        """Read some frames of a clip without their masks.
+
+        Raises:
+            SampleError: a frame cannot be read, or is not of the first one's size.
+        """
+        paths = self._paths(index, frames)
         images = [read_image(path) for path in paths]
         size = images[0].shape[:2]
         for path, image in zip(paths, images, strict=True):
@@ -98,12 +112,7 @@ class FrameFolders:
                     f"is {image.shape[:2]}, {paths[0].name} is {size} (height, width)",
                     do="give all frames of a clip one size",
                 )
-        return ClipSample(
-            frames=np.stack(images),
-            name=self.name(index),
-            numbers=tuple(places),
-            mask=None if self.masks is None else np.stack([self._mask(path, size) for path in paths]),
-        )
+        return ClipSample(frames=np.stack(images), name=self.name(index), numbers=tuple(frames))
 
     def name(self, index: int) -> str:
         """Path of a clip's folder below the data set's, with forward slashes."""
@@ -119,6 +128,10 @@ class FrameFolders:
         """The file of a frame."""
         name, files = self._clips[index]
         return (self.folder / name / files[frame]).read_bytes()
+
+    def _paths(self, index: int, frames: Sequence[int]) -> list[Path]:
+        name, files = self._clips[index]
+        return [self.folder / name / files[place] for place in frames]
 
     def _mask(self, frame: Path, size: tuple[int, int]) -> np.ndarray:
         assert self.masks is not None

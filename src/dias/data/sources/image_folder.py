@@ -12,6 +12,7 @@ from dias.data.images import SUFFIXES, read_image, read_mask
 from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
+from dias.masks import boxes_from_labels
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -70,7 +71,7 @@ class ImageFolder:
         return len(self.names)
 
     def __getitem__(self, index: int) -> ImageSample:
-        """Read a picture, and its mask where the settings name a folder of masks.
+        """Read a picture, and its mask and boxes where the settings name a folder of masks.
 
         Raises:
             SampleError: the picture cannot be read, or its mask is missing, unreadable or of another size.
@@ -85,7 +86,8 @@ class ImageFolder:
                 self.folder / name, f"has no mask: {file} does not exist", do="add it, or leave out masks"
             )
         height, width = picture.image.shape[:2]
-        return replace(picture, mask=read_mask(file, size=(height, width)))
+        mask = read_mask(file, size=(height, width))
+        return replace(picture, mask=mask, boxes=boxes_from_labels(mask, int(mask.max())))
 
     def picture(self, index: int) -> ImageSample:
         """Read a picture without its mask.

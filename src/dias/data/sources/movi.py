@@ -6,16 +6,17 @@ Features: https://github.com/google-research/kubric/tree/main/challenges/movi (m
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Shaped
+from jaxtyping import Float32, Shaped, UInt8
 from pydantic.dataclasses import dataclass
 
-from dias.config import STRICT
+from dias.config import STRICT, from_dict, to_dict
 from dias.data.formats.examples import Example, Span
 from dias.data.formats.png import Mode, decode_png
 from dias.data.formats.tfds import INFO, TfdsFolder
@@ -66,6 +67,17 @@ class MoviConfig:
         if not _versions(path):
             return None
         return cls(path=str(path), split=split, checksums=use == "check")
+
+    def several(self) -> tuple[tuple[str, "MoviConfig"], ...]:
+        """Settings of each variant and size at the path, of those that are chosen already, by its folder."""
+        path = Path(self.path).expanduser()
+        found = []
+        for folder in _chosen(self):
+            version = TfdsFolder(folder)
+            chosen = {"variant": version.name[-1], "size": version.video_shape("video")[1]}
+            config = from_dict(MoviConfig, to_dict(self) | chosen, where=str(folder))
+            found.append((folder.parent.relative_to(path).as_posix(), config))
+        return tuple(found) if len(found) > 1 else ()
 
     def splits(self) -> tuple[str, ...]:
         """Those of the version's `dataset_info.json`."""
@@ -122,11 +134,18 @@ class Movi:
         Raises:
             SampleError: the record is damaged, cut short, lacks a feature, or its parts do not fit together.
         """
-        file, place = self._place(index)
-        with self.files[file].open(place) as record:
-            if self.config.checksums:
-                record.check()
-            return self._clip(Example(record), self.name(index), frames)
+        with self._example(index) as example:
+            return self._clip(example, self.name(index), frames)
+
+    def pictures(self, index: int, frames: Sequence[int]) -> ClipSample:
+        """Read some frames of a clip alone: damage to its labels does not matter, without `checksums`.
+
+        Raises:
+            SampleError: the record or a picture is damaged.
+        """
+        with self._example(index) as example:
+            video, numbers, _ = self._video(example, frames)
+            return ClipSample(frames=video, name=self.name(index), numbers=numbers)
 
     def name(self, index: int) -> str:
         """Such as `train-00017-3`: record 3 of file 17 of the split."""
@@ -144,15 +163,29 @@ class Movi:
         file = bisect_right(self._starts, index) - 1
         return file, index - self._starts[file]
 
-    def _clip(self, example: Example, name: str, frames: Sequence[int] | None) -> ClipSample:
+    @contextmanager
+    def _example(self, index: int) -> Iterator[Example]:
+        file, place = self._place(index)
+        with self.files[file].open(place) as record:
+            if self.config.checksums:
+                record.check()
+            yield Example(record)
+
+    def _video(
+        self, example: Example, frames: Sequence[int] | None
+    ) -> tuple[UInt8[np.ndarray, "t h w 3"], tuple[int, ...], int]:
+        """Frames that were asked for, their numbers, and how many the clip has."""
         pictures = example.strings("video")
         if self.frames not in (None, len(pictures)):
             raise example.record.fault(f"has {len(pictures)} frames, features.json declares {self.frames}")
         numbers = tuple(range(len(pictures)) if frames is None else frames)
         if not set(numbers) <= set(range(len(pictures))):
             raise IndexError(numbers)
-        video = self._pictures(example, "video", pictures, numbers, mode="RGB")
-        masks = self._of(example, "segmentations", len(pictures), numbers, mode="L").astype(np.int32)
+        return self._pictures(example, "video", pictures, numbers, mode="RGB"), numbers, len(pictures)
+
+    def _clip(self, example: Example, name: str, frames: Sequence[int] | None) -> ClipSample:
+        video, numbers, count = self._video(example, frames)
+        masks = self._of(example, "segmentations", count, numbers, mode="L").astype(np.int32)
         classes = example.integers(self._classes, most=_MOST_OBJECTS)
         if masks.max(initial=0) > len(classes):
             raise example.record.fault(
@@ -167,8 +200,8 @@ class Movi:
             boxes=np.array(boxes, dtype=np.float32).reshape(len(numbers), len(classes), 4),
             classes=classes,
             tracks=np.arange(1, len(classes) + 1),
-            flow=self._flow(example, len(pictures), numbers) if self.config.flow else None,
-            depth=self._depth(example, len(pictures), numbers) if self.config.depth else None,
+            flow=self._flow(example, count, numbers) if self.config.flow else None,
+            depth=self._depth(example, count, numbers) if self.config.depth else None,
         )
 
     def _of(
@@ -227,11 +260,7 @@ def _in_range(example: Example, feature: str, stored: Shaped[np.ndarray, "*s"]) 
 def _opened(config: MoviConfig) -> TfdsFolder:
     """The one version that path, variant and size name."""
     path = Path(config.path).expanduser()
-    found = _versions(path)
-    if config.variant is not None:
-        found = [folder for folder in found if TfdsFolder(folder).name == f"movi_{config.variant}"]
-    if config.size is not None:
-        found = [folder for folder in found if TfdsFolder(folder).video_shape("video")[1] == config.size]
+    found = _chosen(config)
     if not found:
         chosen = f" of variant {config.variant or 'any'}, size {config.size or 'any'}"
         raise FileError(path, f"there is no MOVi data set{chosen}", do="check path, variant and size")
@@ -242,6 +271,16 @@ def _opened(config: MoviConfig) -> TfdsFolder:
     if folder.name not in {f"movi_{variant}" for variant in _VARIANTS}:
         raise FileError(found[0] / INFO, f"is of {folder.name!r}, expected movi_a to movi_e")
     return folder
+
+
+def _chosen(config: MoviConfig) -> list[Path]:
+    """Folders of the versions at the path that are of the variant and size."""
+    found = _versions(Path(config.path).expanduser())
+    if config.variant is not None:
+        found = [folder for folder in found if TfdsFolder(folder).name == f"movi_{config.variant}"]
+    if config.size is not None:
+        found = [folder for folder in found if TfdsFolder(folder).video_shape("video")[1] == config.size]
+    return found
 
 
 def _versions(path: Path) -> list[Path]:

@@ -123,7 +123,9 @@ class Voc:
         Raises:
             SampleError: it is missing or damaged.
         """
-        return ImageSample(image=read_image(self.folder / self.name(index)), name=self.name(index))
+        return ImageSample(
+            image=read_image(self.folder / self.name(index), upright=False), name=self.name(index)
+        )
 
     def encoded(self, index: int) -> bytes:
         """The picture's file."""

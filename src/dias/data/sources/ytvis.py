@@ -136,16 +136,24 @@ class Ytvis:
         Raises:
             SampleError: a frame cannot be read, or an annotation does not fit it.
         """
+        clip = self.pictures(index, range(self.length(index)) if frames is None else frames)
         video = self._videos[index]
-        places = range(len(video.file_names)) if frames is None else frames
-        if not len(places):
-            raise SampleError(self.file, f"names no frame of video {self.name(index)}", do="leave it out")
-        clip = ClipSample(
-            frames=np.stack([self._frame(video, place) for place in places]),
-            name=self.name(index),
-            numbers=tuple(places),
-        )
         return clip if self._tracks is None else self._labelled(clip, video, self._tracks.get(video.id, []))
+
+    def pictures(self, index: int, frames: Sequence[int]) -> ClipSample:
+        """Read some frames of a clip without their masks.
+
+        Raises:
+            SampleError: a frame cannot be read, or is not of the size that the file says.
+        """
+        video = self._videos[index]
+        if not len(frames):
+            raise SampleError(self.file, f"names no frame of video {self.name(index)}", do="leave it out")
+        return ClipSample(
+            frames=np.stack([self._frame(video, place) for place in frames]),
+            name=self.name(index),
+            numbers=tuple(frames),
+        )
 
     def name(self, index: int) -> str:
         """Folder of a clip's frames, such as `0043f083b5`."""
@@ -162,7 +170,7 @@ class Ytvis:
 
     def _frame(self, video: "_Video", place: int) -> UInt8[np.ndarray, "h w 3"]:
         file = self.folder / video.file_names[place]
-        image = read_image(file)
+        image = read_image(file, upright=False)
         if image.shape[:2] != (video.height, video.width):
             found, expected = image.shape[:2], (video.height, video.width)
             raise SampleError(

@@ -95,7 +95,7 @@ class Pictures:
             SampleError: it is missing or damaged, or has another size than the annotation says.
         """
         file = self.folder / self.names[index]
-        image = read_image(file)
+        image = read_image(file, upright=False)
         height, width = self.sizes[index].tolist()
         if image.shape[:2] != (height, width):
             raise SampleError(

@@ -51,6 +51,8 @@ class _Annotation(msgspec.Struct):
 class PanopticCoco:
     """Pictures in the order of their names, with masks, boxes, classes (`category_id`) and tracks (`id`).
 
+    A picture that the JSON lists without an annotation has no object, and all its pixels are ignored.
+
     Args:
         path: COCO's folder.
         split: which half of it.
@@ -66,10 +68,10 @@ class PanopticCoco:
         found = read_json(file, _Annotation)
         pairs = _joined(found, file)
         self.pictures = Pictures(path, split, [picture for picture, _ in pairs], named_by=file)
-        self.files = [entry.file_name for _, entry in pairs]
-        for name in self.files:
+        self.files = [entry.file_name if entry else None for _, entry in pairs]
+        for name in filter(None, self.files):
             inside(self.segments_folder, name, named_by=file)
-        self._table = _Table(found, [entry for _, entry in pairs], file)
+        self._table = _Table(found, [entry.segments_info if entry else [] for _, entry in pairs], file)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -81,8 +83,10 @@ class PanopticCoco:
             SampleError: a file is missing, damaged or of another size, or shows a segment that is not listed.
         """
         image = self.pictures.read(index)
-        file = self.segments_folder / self.files[index]
-        codes = read_colours(file, size=(image.shape[0], image.shape[1]))
+        size = image.shape[0], image.shape[1]
+        name = self.files[index]
+        file = self.segments_folder / (name or "")
+        codes = np.zeros(size, dtype=np.int32) if name is None else read_colours(file, size=size)
         ids, classes, things, crowds = self._table.of(index)
         crowds = crowds & (not self.keep_crowds)
         objects = (things | self.stuff) & ~crowds
@@ -121,13 +125,13 @@ class PanopticCoco:
 class _Table:
     """What the JSON says of all segments, in arrays: as objects, a million of them would fill the memory."""
 
-    def __init__(self, found: _Annotation, entries: list[_Entry], file: Path) -> None:
-        segments = [segment for entry in entries for segment in entry.segments_info]
+    def __init__(self, found: _Annotation, listed: list[list[_Segment]], file: Path) -> None:
+        segments = [segment for each in listed for segment in each]
         things = {category.id: bool(category.isthing) for category in found.categories}
         unknown = {segment.category_id for segment in segments} - set(things)
         if unknown:
             raise FileError(file, f"has a segment of category {min(unknown)}, which it does not list")
-        self.starts = np.cumsum([0] + [len(entry.segments_info) for entry in entries])
+        self.starts = np.cumsum([0] + [len(each) for each in listed])
         self.ids = np.array([segment.id for segment in segments], dtype=np.int32)
         self.classes = np.array([segment.category_id for segment in segments], dtype=np.int32)
         self.things = np.array([things[segment.category_id] for segment in segments], dtype=np.bool_)
@@ -143,17 +147,21 @@ class _Table:
         return self.ids[part], self.classes[part], self.things[part], self.crowds[part]
 
 
-def _joined(found: _Annotation, file: Path) -> list[tuple[Picture, _Entry]]:
-    """Bring pictures and annotations together, in the order of names."""
-    pictures = {picture.id: picture for picture in found.images}
-    pairs = []
+def _joined(found: _Annotation, file: Path) -> list[tuple[Picture, _Entry | None]]:
+    """Bring pictures and annotations together, in the order of names; None for a picture without."""
+    entries: dict[int, list[_Entry | None]] = {picture.id: [] for picture in found.images}
+    if len(entries) < len(found.images):
+        raise FileError(file, "gives two images one id", do="download it again")
+    if not found.annotations:
+        raise FileError(file, "annotates no picture", do="download it again")
     for entry in found.annotations:
-        if entry.image_id not in pictures:
+        if entry.image_id not in entries:
             raise FileError(
                 file, f"annotates image {entry.image_id}, which it does not list", do="download it again"
             )
-        pairs.append((pictures[entry.image_id], entry))
-    return sorted(pairs, key=lambda pair: pair[0].file_name)
+        entries[entry.image_id].append(entry)
+    pictures = sorted(found.images, key=lambda picture: picture.file_name)
+    return [(picture, entry) for picture in pictures for entry in entries[picture.id] or [None]]
 
 
 def _drawn(
