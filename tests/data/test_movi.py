@@ -269,3 +269,14 @@ def test_damaged_json_is_told(tmp_path: Path, file: str, change: dict[str, Any],
         (version / file).write_text(json.dumps(content | change))
     with pytest.raises(FileError, match=line or "no JSON, or cut short"):
         opened(version)
+
+
+def test_clips_of_countless_frames_are_refused(tmp_path: Path) -> None:
+    version = write_movi(tmp_path)
+    content = json.loads((version / "features.json").read_text())
+    content["featuresDict"]["features"]["video"]["video"]["shape"]["dimensions"][0] = str(10**12)
+    (version / "features.json").write_text(json.dumps(content))
+    with pytest.raises(
+        FileError, match="declares clips of 1,000,000,000,000 frames, expected at most 10,000"
+    ):
+        opened(version)

@@ -249,3 +249,11 @@ def test_every_sum_is_checked(tmp_path: Path) -> None:
     [part] = look(tmp_path).parts
     assert (part.listed, part.read, len(part.faults)) == (1, 1, 1)
     assert "CRC-32C" in part.faults[0].line
+
+
+def test_faults_beyond_the_first_of_a_clip_are_counted(toys: Path) -> None:
+    for place in range(30):
+        (toys / "val" / "clip-1" / f"{place}.png").write_text("broken")
+    [part] = look(toys, split="val").parts
+    assert [Path(fault.file).name for fault in part.faults[:20]] == [f"{place}.png" for place in range(20)]
+    assert [fault.line for fault in part.faults[20:]] == ["clip-1: 10 faults more of this clip"]
