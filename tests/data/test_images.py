@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dias.data.images import as_rgb, read_image, read_mask
-from dias.errors import DiasError, SampleError
+from dias.data.images import as_rgb, read_colours, read_image, read_mask, read_shades
+from dias.errors import DiasError, FileError, SampleError
+from dias.report.gallery import data_url
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 GREY = COLOURS[..., 0]
@@ -133,7 +135,7 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("not a picture at all, though its name says so")
     with pytest.raises(SampleError, match=r"empty\.png: is empty \(0 bytes\)"):
         read_image(tmp_path / "empty.png")
-    with pytest.raises(SampleError, match=r"text\.jpg: is no picture that Pillow can read"):
+    with pytest.raises(SampleError, match=r"text\.jpg: is no picture that can be read \(JPEG, PNG, "):
         read_image(tmp_path / "text.jpg")
     with pytest.raises(SampleError, match=r"nowhere\.jpg: does not exist"):
         read_image(tmp_path / "nowhere.jpg")
@@ -242,3 +244,24 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
     negative = saved(tmp_path, Image.fromarray(np.full((4, 4), -1, dtype=np.int32)), "negative.tif")
     with pytest.raises(SampleError, match="below 0"):
         read_mask(negative)
+
+
+def test_a_picture_runs_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow knows an EPS by its bytes, whatever the name, and has Ghostscript draw it: any `gs` in PATH."""
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # not yet looked for
+    photo = saved(tmp_path, Image.fromarray(COLOURS), "photo.jpg", format="EPS")
+    with pytest.raises(OSError, match="."), Image.open(photo) as image:
+        image.load()
+    assert (tmp_path / "was-run").exists()  # so a reader that tells Pillow nothing would run it
+    (tmp_path / "was-run").unlink()
+    for reading in (read_image, read_mask, read_colours, read_shades):
+        with pytest.raises(SampleError, match=r"photo\.jpg: is no picture that can be read"):
+            reading(photo)
+        with pytest.raises(SampleError, match="is no picture that can be read"):
+            read_image(tmp_path / "packed.jpg", content=photo.read_bytes())
+    with pytest.raises(FileError, match="is no readable picture"):
+        data_url(photo)
+    assert not (tmp_path / "was-run").exists()

@@ -281,3 +281,14 @@ def test_training_does_not_look_at_the_masks(tmp_path: Path) -> None:
     picture = picture_of(images_of(source), 1)
     assert picture.name == f"{source.name(0)}/00001"
     assert picture.mask is None
+
+
+def test_clips_of_countless_frames_are_refused(tmp_path: Path) -> None:
+    version = write_movi(tmp_path)
+    content = json.loads((version / "features.json").read_text())
+    content["featuresDict"]["features"]["video"]["video"]["shape"]["dimensions"][0] = str(10**12)
+    (version / "features.json").write_text(json.dumps(content))
+    with pytest.raises(
+        FileError, match="declares clips of 1,000,000,000,000 frames, expected at most 10,000"
+    ):
+        opened(version)

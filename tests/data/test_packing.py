@@ -317,3 +317,30 @@ def test_a_cache_folder_serves_a_pack_on_a_slow_disk(pictures: Path, tmp_path: P
         ImageFolderConfig(path=str(pictures / "images"), masks=str(pictures / "masks")).build(),
     )
     assert len(list(tmp_path.glob("cache/*/shard-*.tar"))) == 4
+
+
+@pytest.mark.parametrize("rotten", ["a bit", "cut", "longer"])
+def test_a_cached_shard_that_has_rotten_is_fetched_again(pictures: Path, tmp_path: Path, rotten: str) -> None:
+    packed(pictures, tmp_path / "pack")
+    source = PackedConfig(path=str(tmp_path / "pack"), cache=str(tmp_path / "cache"), cache_gb=0.001).build()
+    expected = source.encoded(0)
+    [here] = tmp_path.glob("cache/*/shard-000000.tar")
+    whole = here.read_bytes()
+
+    def rot() -> None:
+        changed = bytearray(whole)
+        changed[whole.index(expected) + 5] ^= 1
+        here.write_bytes({"a bit": changed, "cut": whole[:700], "longer": whole + b"more"}[rotten])
+
+    rot()
+    assert source.encoded(0) == expected
+    assert here.read_bytes() == whole
+    rot()
+    original = tmp_path / "pack" / "shard-000000.tar"
+    original.write_bytes(whole[:700])
+    with pytest.raises(FileError, match=r"pack/shard-000000\.tar: is damaged: 700 bytes"):
+        source.encoded(0)
+    original.write_bytes(whole + b"more")
+    with pytest.raises(FileError, match=r"pack/shard-000000\.tar: is damaged: it goes on after the"):
+        source.encoded(0)
+    assert not list(tmp_path.glob("cache/*/*000000.tar*.part"))

@@ -188,3 +188,14 @@ def test_frames_in_order_are_decoded_once(tmp_path: Path, monkeypatch: pytest.Mo
         if number >= 10:
             opened.read(file, [number - 10])
     assert len(frames) == 30 + 20
+
+
+def test_a_header_is_not_believed_beyond_the_size_of_its_file(tmp_path: Path) -> None:
+    file = videos.write(tmp_path / "a.avi", codec="mpeg4")
+    data = bytearray(file.read_bytes())
+    for header, place in ((b"avih", 24), (b"strh", 40)):  # dwTotalFrames, dwLength
+        at = data.index(header) + place
+        assert int.from_bytes(data[at : at + 4], "little") == 30
+        data[at : at + 4] = (2**31 - 1).to_bytes(4, "little")
+    file.write_bytes(data)
+    assert count_frames(file) == 30

@@ -197,3 +197,27 @@ def test_clips_of_one_folder_keep_names_of_their_own(tmp_path: Path) -> None:
     assert [source.name(i) for i in range(3)] == ["0043f083b5#1", "0043f083b5#2", "#3"]
     with pytest.raises(SampleError, match="names no frame of video #3"):
         source.read(2)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("annotations", "id", 2**63),
+        ("annotations", "category_id", 2**63),
+        ("videos", "id", -1),
+        ("videos", "height", 10**12),
+        ("videos", "width", 0),
+    ],
+)
+def test_numbers_have_bounds(part: str, key: str, value: int, tmp_path: Path) -> None:
+    folder = ytvis.write(tmp_path)
+    edited(folder / "train.json", lambda content: content[part][0].update({key: value}))
+    with pytest.raises(FileError, match=rf"has not the expected shape: .*{part}\[...\]\.{key}"):
+        opened(folder)
+
+
+def test_no_two_videos_share_a_number(tmp_path: Path) -> None:
+    folder = ytvis.write(tmp_path)
+    edited(folder / "train.json", lambda content: content["videos"][1].update(id=1))
+    with pytest.raises(FileError, match=r"train\.json: lists video 1 more than once"):
+        opened(folder)

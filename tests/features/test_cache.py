@@ -387,3 +387,20 @@ def test_the_provenance_names_weights_and_data(tmp_path: Path, data: Path, backb
     hashes = json.loads((tmp_path / "cache" / "cache.json").read_text())["provenance"]["hashes"]
     source = ImageFolderConfig(path=str(data)).build()
     assert hashes == {"weights": backbone.weights.sha256, "data": source.fingerprint()}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("names", ["0.png"]), ("names", [1] * COUNT), ("channels", "16"), ("grid", [4, 0])]
+    + [("key", change) for change in ({"count": -1}, {"views": "2"}, {"size": 2**70}, {"weights": None})],
+)
+def test_what_the_description_says_is_checked(
+    tmp_path: Path, data: Path, backbone: FrozenBackbone, key: str, value: object
+) -> None:
+    make(data, backbone, tmp_path / "cache")
+    file = tmp_path / "cache" / "cache.json"
+    content = json.loads(file.read_text())
+    content[key] = content[key] | value if isinstance(value, dict) else value
+    file.write_text(json.dumps(content))
+    with pytest.raises(CacheError, match=r"cache\.json: is damaged"):
+        FeatureCache.open(tmp_path / "cache")

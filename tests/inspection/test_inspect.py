@@ -265,3 +265,11 @@ def test_several_movi_sets_are_checked_one_after_the_other(tmp_path: Path) -> No
     assert all(part.title.endswith(" validation") for part in alone.parts)
     with pytest.raises(DiasError, match="no split 'nowhere'"):
         look(movi, split="nowhere")
+
+
+def test_faults_beyond_the_first_of_a_clip_are_counted(toys: Path) -> None:
+    for place in range(30):
+        (toys / "val" / "clip-1" / f"{place}.png").write_text("broken")
+    [part] = look(toys, split="val").parts
+    assert [Path(fault.file).name for fault in part.faults[:20]] == [f"{place}.png" for place in range(20)]
+    assert [fault.line for fault in part.faults[20:]] == ["clip-1: 10 faults more of this clip"]

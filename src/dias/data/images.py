@@ -12,6 +12,9 @@ from dias.errors import DiasError, SampleError
 
 # Names that pictures in a folder have, in small letters.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
+# What a file may hold, whatever its name: Pillow knows kinds that run programs (EPS runs Ghostscript) or have
+# decoders that hardly anyone looks at. JPEG takes in MPO.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 _LARGEST_SIDE = 20_000  # pixels
 _MOST_PIXELS = 200_000_000
 _SMALLEST_SIDE = 2
@@ -162,7 +165,7 @@ def _opened_mask(file: Path, content: bytes | None, *, size: tuple[int, int] | N
 def _open(file: Path, content: bytes | None, *, upright: bool = True) -> Image.Image:
     """Open, check the size in the header, decode, turn upright where that is wanted."""
     try:
-        with Image.open(file if content is None else io.BytesIO(content)) as image:
+        with Image.open(file if content is None else io.BytesIO(content), formats=FORMATS) as image:
             _check_size(file, *image.size)
             rawmode = image.tile[0].args if image.tile else ""  # gone once the pixels are decoded
             image.load()
@@ -178,7 +181,9 @@ def _open(file: Path, content: bytes | None, *, upright: bool = True) -> Image.I
         if (file.stat().st_size if content is None else len(content)) == 0:
             raise SampleError(file, "is empty (0 bytes)", do="copy or download it again") from None
         raise SampleError(
-            file, "is no picture that Pillow can read", do="save it as PNG or JPEG, or remove it"
+            file,
+            f"is no picture that can be read ({', '.join(FORMATS)})",
+            do="save it as PNG or JPEG, or remove it",
         ) from None
     except FileNotFoundError:
         raise SampleError(file, "does not exist", do="check the path") from None

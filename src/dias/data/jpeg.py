@@ -51,6 +51,6 @@ def _usual(data: bytes, upright: bool) -> bool:
     height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     if colours != "YCbCr" or min(height, width) < 2 or height * width > _MOST_PIXELS:
         return False
-    with Image.open(io.BytesIO(data)) as image:  # reads the header only
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:  # reads the header only
         turned = upright and image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         return image.format == "JPEG" and image.mode == "RGB" and not turned

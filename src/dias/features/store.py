@@ -5,8 +5,9 @@ import math
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+import msgspec
 import numpy as np
 from jaxtyping import Float16
 
@@ -157,12 +158,7 @@ def read_layout(folder: Path) -> Layout:
         values = json.loads(file.read_text(encoding="utf-8"))
         if values["format"] != FORMAT:
             raise CacheError(file, f"has format {values['format']!r}, expected {FORMAT!r}", do="make it anew")
-        return Layout(
-            key=CacheKey(**values["key"]),
-            grid=(values["grid"][0], values["grid"][1]),
-            channels=values["channels"],
-            names=tuple(values["names"]),
-        )
+        found = msgspec.convert(values, _File)
     except FileNotFoundError:
         raise CacheError(
             folder, "holds no cache.json", do="make the cache with `dias cache DATA OUT`"
@@ -171,11 +167,31 @@ def read_layout(folder: Path) -> Layout:
         raise CacheError(
             file, f"is damaged ({type(error).__name__}: {error})", do="make the cache anew"
         ) from None
+    key = found.key
+    if len(found.names) != key.count or min(key.count, key.size) < 1 or key.views < 0:
+        raise CacheError(
+            file,
+            f"is damaged: {len(found.names)} names, {key.count} pictures, {key.views} views of {key.size}",
+            do="make the cache anew",
+        )
+    return Layout(key=key, grid=found.grid, channels=found.channels, names=found.names)
 
 
 def checksum(rows: Float16[np.ndarray, "v m c"]) -> int:
     """CRC-32 of a picture's features."""
     return zlib.crc32(np.ascontiguousarray(rows).data)
+
+
+_Number = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+
+
+class _File(msgspec.Struct):
+    """The part of cache.json that makes a layout, to check its types."""
+
+    key: CacheKey
+    grid: tuple[_Number, _Number]
+    channels: _Number
+    names: tuple[str, ...]
 
 
 def _check_sizes(folder: Path, layout: Layout) -> None:

@@ -15,6 +15,7 @@ from dias.viz import ground_truth_colours, overlay
 _AT_ONCE = 24  # frames decoded at a time: a long video does not fit into memory
 _SIDE = 320  # pixels of a drawn picture's longer side
 _FRAMES = 4  # of a clip that are drawn
+_FAULTS = 20  # of a clip that are kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,8 @@ class Look:
     Attributes:
         frames: one of an image, all of a clip.
         classes: of its objects.
-        faults: what is wrong with it; such a sample counts in no statistics.
+        faults: what is wrong with it; such a sample counts in no statistics. Of a clip, the
+            first 20, and one more that counts the others.
         drawn: if it was asked for.
     """
 
@@ -82,7 +84,7 @@ def _look_at_clip(source: ClipSource, index: int, *, name: str, draw: bool, stop
     shown = set(np.linspace(0, length - 1, min(_FRAMES, length)).round().astype(int).tolist()) if draw else ()
     frames: list[Frame] = []
     samples: list[ImageSample] = []
-    classes, faults = None, []
+    classes, faults = None, _Faults(name)
     for start in range(0, length, _AT_ONCE):
         if stop.is_set():
             break
@@ -92,26 +94,51 @@ def _look_at_clip(source: ClipSource, index: int, *, name: str, draw: bool, stop
             read = [clip.frame(place) for place in range(len(places))]
             frames += [_frame(sample) for sample in read]
         except DiasError as error:
-            faults += _faults_in(source, index, places, name=name, first=error)
+            faults.add(_faults_in(source, index, places, first=error))
             continue
         classes = _numbers(clip.classes)
         samples += [sample for place, sample in zip(places, read, strict=True) if place in shown]
-    if faults:
-        unique = tuple({fault.line: fault for fault in faults}.values())
-        return Look(frames=(), classes=None, faults=unique, drawn=None)
+    if faults.kept:
+        return Look(frames=(), classes=None, faults=faults.told(), drawn=None)
     drawn = _drawn(name, samples, frames) if samples else None
     return Look(frames=tuple(frames), classes=classes, faults=(), drawn=drawn)
 
 
-def _faults_in(source: ClipSource, index: int, places: range, *, name: str, first: DiasError) -> list[Fault]:
+class _Faults:
+    """Of one clip: a few are kept, the others are counted, since a file may promise any number of frames."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.kept: dict[str, Fault] = {}
+        self.more = 0
+
+    def add(self, errors: list[DiasError]) -> None:
+        for error in errors:
+            fault = _fault(self.name, error)
+            if fault.line in self.kept:
+                continue
+            if len(self.kept) < _FAULTS:
+                self.kept[fault.line] = fault
+            else:
+                self.more += 1
+
+    def told(self) -> tuple[Fault, ...]:
+        found = tuple(self.kept.values())
+        if not self.more:
+            return found
+        line = f"{self.name}: {self.more:,} faults more of this clip"
+        return (*found, Fault(name=self.name, file=found[-1].file, line=line))
+
+
+def _faults_in(source: ClipSource, index: int, places: range, *, first: DiasError) -> list[DiasError]:
     """What is wrong with each of some frames: reading them together stops at the first."""
-    faults = [_fault(name, first)]
+    found = []
     for place in places:
         try:
             _frame(source.read(index, [place]).frame(0))
         except DiasError as error:
-            faults.append(_fault(name, error))
-    return faults
+            found.append(error)
+    return found if str(first) in map(str, found) else [first, *found]
 
 
 def _frame(sample: ImageSample) -> Frame:

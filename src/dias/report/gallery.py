@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from dias.data.images import FORMATS
 from dias.errors import FileError
 
 _WIDEST = 1120
@@ -85,9 +86,9 @@ def data_url(file: Path) -> tuple[str, int, int]:
         FileError: it cannot be read.
     """
     try:
-        with Image.open(file) as opened:
+        with Image.open(file, formats=FORMATS) as opened:
             picture = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise FileError(file, f"is no readable picture ({error})") from None
     if picture.width > _WIDEST:
         height = max(round(picture.height * _WIDEST / picture.width), 1)

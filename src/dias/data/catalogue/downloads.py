@@ -15,7 +15,7 @@ DOWNLOADS: tuple[DataSet, ...] = (
         layout=(
             "clevrtex_full/?/CLEVRTEX_full_?.png        the image",
             "clevrtex_full/?/CLEVRTEX_full_?_flat.png   its mask",
-            "clevrtex_full/?/CLEVRTEX_full_?_depth.png  its depth",
+            "clevrtex_full/?/CLEVRTEX_full_?_depth_0001.png  its depth",
             "clevrtex_outd/, _camo/, _grassbg/, _pbg/, _vbg/: the same",
         ),
         site="https://www.robots.ox.ac.uk/~vgg/data/clevrtex/",

@@ -20,6 +20,7 @@ except ImportError:
     raise DiasError("videos: PyAV is not installed; run: pip install 'dias-ocl[video]'") from None
 
 _MOST_PIXELS = 100_000_000
+_LEAST_BYTES = 16  # of a frame: what containers spend on one in which nothing moves, header and index
 # Nothing that can name other files, such as playlists; FFmpeg would follow a name to anywhere.
 _OPTIONS = {
     "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg",
@@ -47,7 +48,8 @@ UNKNOWN = Times(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))
 def count_frames(file: Path) -> int:
     """Number of frames, none of which is decoded: as the container says, else by counting its packets.
 
-    Of a file that was cut short, some containers (MP4, AVI) still promise all.
+    A container that says more than its bytes can hold is not believed. Of a file that was cut short, some
+    containers (MP4, AVI) still promise all.
 
     Raises:
         SampleError: the file is no video that can be opened.
@@ -57,7 +59,9 @@ def count_frames(file: Path) -> int:
         entries = stream.index_entries
         if stream.frames and len(entries) >= stream.frames:
             return sum(not entry.is_discard for entry in entries)
-        return stream.frames or sum(1 for _ in _packets_of_frames(container, stream))
+        if 0 < stream.frames <= file.stat().st_size // _LEAST_BYTES:
+            return stream.frames
+        return sum(1 for _ in _packets_of_frames(container, stream))
 
 
 def opened(file: Path) -> tuple[Container, av.VideoStream]:

@@ -10,8 +10,8 @@ from filelock import FileLock
 
 from dias.data.packing.manifest import ShardFacts, shard_name
 from dias.data.packing.stores import Store, read_part
-from dias.errors import FileError
-from dias.files import atomic
+from dias.errors import FileError, SampleError
+from dias.files import atomic, sha256
 
 
 class LocalCache:
@@ -48,31 +48,55 @@ class LocalCache:
         return self.store.pieces(name)
 
     def read(self, name: str, start: int, length: int) -> bytes:
-        """A part of a shard, which is fetched first if it is not here."""
-        file = self._here / name
+        """A part of a shard, which is fetched first if it is not here, or not as long as it should be."""
+        file, whole = self._here / name, self._shards[name].bytes
+        if start + length > whole:
+            raise SampleError(
+                self.where(name),
+                f"has {whole} bytes, a sample goes on to byte {start + length}: truncated",
+                do="copy the pack again",
+            )
         while True:
             try:
                 os.utime(file)  # used just now
-                return read_part(file, start, length)
+                if file.stat().st_size == whole:
+                    return read_part(file, start, length)
+                self._fetch(name)
             except FileNotFoundError:  # not here yet, or thrown out since
                 self._fetch(name)
             except OSError as error:
                 raise FileError(file, f"cannot be read ({error.strerror})", do="check the disk") from None
 
-    def _fetch(self, name: str) -> None:
+    def read_again(self, name: str, start: int, length: int) -> bytes:
+        """A part whose sum was wrong: where the shard has rotten on the local disk, it is fetched anew.
+
+        Raises:
+            FileError: what is far away is damaged too.
+        """
+        self._fetch(name, doubted=True)
+        return self.read(name, start, length)
+
+    def _fetch(self, name: str, *, doubted: bool = False) -> None:
         file, facts = self._here / name, self._shards[name]
         self._here.mkdir(parents=True, exist_ok=True)
         with FileLock(self._here / f"{name}.lock"):
-            if file.exists():
+            if _is_whole(file, facts, doubted=doubted):
                 return
+            file.unlink(missing_ok=True)
             for left in self._here.glob(f".{name}.*.part"):  # by a process that was killed
                 left.unlink()
             digest = hashlib.sha256()
             with atomic(file) as part, part.open("wb") as stream:
                 for piece in self.store.pieces(name):
+                    if stream.tell() + len(piece) > facts.bytes:
+                        raise FileError(
+                            self.where(name),
+                            f"is damaged: it goes on after the {facts.bytes} bytes that it should have",
+                            do="upload it again from where the pack was made",
+                        )
                     digest.update(piece)
                     stream.write(piece)
-                if digest.hexdigest() != facts.sha256:
+                if stream.tell() != facts.bytes or digest.hexdigest() != facts.sha256:
                     raise FileError(
                         self.where(name),
                         f"is damaged: {stream.tell()} bytes, SHA-256 {digest.hexdigest()[:12]}, expected "
@@ -91,6 +115,14 @@ class LocalCache:
                 if file != keep:
                     file.unlink(missing_ok=True)
                     total -= size
+
+
+def _is_whole(file: Path, facts: ShardFacts, *, doubted: bool) -> bool:
+    """Whether a shard is here: by its size; a doubted one by its hash too."""
+    try:
+        return file.stat().st_size == facts.bytes and (not doubted or sha256(file) == facts.sha256)
+    except OSError:  # not there, or on a part of the disk that cannot be read any more
+        return False
 
 
 def _shards_in(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:

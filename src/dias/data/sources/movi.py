@@ -31,7 +31,8 @@ _SPLITS = ("train", "validation", "test")
 # What is counted as the class: Kubric's objects of A and B have shapes, those of C to E come from categories.
 _CLASSES = {"a": "shape_label", "b": "shape_label"}
 _MOST_OBJECTS = 255  # a mask has eight bits
-_MOST_BYTES = 1 << 32  # of the pictures of one read; MOVi's have 5 million
+_MOST_NUMBERS = 1 << 28  # in the pictures of one read; MOVi's have 5 million
+_MOST_FRAMES = 10_000  # of a clip; MOVi's have 24
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -112,6 +113,12 @@ class Movi:
         if height is None or width is None:
             raise FileError(
                 folder.folder / "features.json", "declares a video of no size", do="download it again"
+            )
+        if frames is not None and frames > _MOST_FRAMES:
+            raise FileError(
+                folder.folder / "features.json",
+                f"declares clips of {frames:,} frames, expected at most {_MOST_FRAMES:,}",
+                do="download it again",
             )
         self.frames, self.size = frames, (height, width)
         self._classes = f"instances/{_CLASSES.get(folder.name[-1], 'category')}"
@@ -216,7 +223,7 @@ class Movi:
         self, example: Example, feature: str, pictures: list[Span], numbers: Sequence[int], *, mode: Mode
     ) -> Shaped[np.ndarray, "t h w *c"]:
         shape = (len(numbers), *self.size, *((3,) if mode == "RGB" else ()))
-        if math.prod(shape) > _MOST_BYTES:
+        if math.prod(shape) > _MOST_NUMBERS:
             raise example.record.fault(f"has pictures of {shape} numbers in {feature!r}: too large")
         decoded = np.empty(shape, np.uint16 if mode == "I;16" else np.uint8)
         for place, number in enumerate(numbers):

@@ -1,20 +1,22 @@
 """Rendered scenes, as `dias synth images` writes them."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
+import msgspec
 import numpy as np
 from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
+from dias.data.formats.json_file import parse_json, read_json
 from dias.data.images import read_image, read_mask
 from dias.data.samples import ImageSample, fingerprint_of
 from dias.data.sources.contract import Use
 from dias.errors import DiasError, FileError, SampleError
 
 _FORMAT = "dias-scenes-1"
+_MEND = "render the set anew"
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -49,13 +51,13 @@ class Scenes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         settings = _read(folder)
-        self.files = sorted((folder / "images").glob(f"*.{settings['format']}"))
-        if len(self.files) != settings["count"]:
+        self.files = sorted((folder / "images").glob(f"*.{settings.format}"))
+        if len(self.files) != settings.count:
             raise DiasError(
-                f"{folder}: has {len(self.files)} pictures, scenes.json says {settings['count']}; "
+                f"{folder}: has {len(self.files)} pictures, scenes.json says {settings.count}; "
                 "render the set anew"
             )
-        self.objects = _objects(folder / "objects.jsonl", settings["count"])
+        self.objects = _objects(folder / "objects.jsonl", settings.count)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -72,8 +74,8 @@ class Scenes:
         return replace(
             picture,
             mask=mask,
-            boxes=np.array([thing["box"] for thing in things], dtype=np.float32).reshape(-1, 4),
-            classes=np.array([thing["class"] for thing in things], dtype=np.int64),
+            boxes=np.array([thing.box for thing in things], dtype=np.float32).reshape(-1, 4),
+            classes=np.array([thing.number for thing in things], dtype=np.int64),
         )
 
     def picture(self, index: int) -> ImageSample:
@@ -93,39 +95,52 @@ class Scenes:
         return fingerprint_of((file.name, file.stat().st_size) for file in self.files)
 
 
-def _read(folder: Path) -> dict[str, Any]:
+class _Settings(msgspec.Struct):
+    format: Literal["png", "webp", "jpg"]
+    count: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+
+
+class _File(msgspec.Struct):
+    format: str
+    settings: _Settings
+
+
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class _Thing(msgspec.Struct):
+    box: tuple[_Share, _Share, _Share, _Share]
+    number: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = msgspec.field(name="class")
+
+
+class _Scene(msgspec.Struct):
+    objects: list[_Thing]
+
+
+def _read(folder: Path) -> _Settings:
     file = folder / "scenes.json"
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        if values["format"] != _FORMAT:
-            raise FileError(
-                file, f"has format {values['format']!r}, expected {_FORMAT!r}", do="render the set anew"
-            )
-        settings: dict[str, Any] = values["settings"]
-        settings["format"], settings["count"] = str(settings["format"]), int(settings["count"])
-    except FileNotFoundError:
+    if not file.exists():
         unfinished = (folder / "parts").exists()
         do = (
             "run the same `dias synth images` again to finish it"
             if unfinished
             else "is this a folder of scenes?"
         )
-        raise FileError(file, "does not exist", do=do) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileError(
-            file, f"is damaged ({type(error).__name__}: {error})", do="render the set anew"
-        ) from None
-    return settings
+        raise FileError(file, "does not exist", do=do)
+    found = read_json(file, _File, do=_MEND)
+    if found.format != _FORMAT:
+        raise FileError(file, f"has format {found.format!r}, expected {_FORMAT!r}", do=_MEND)
+    return found.settings
 
 
-def _objects(file: Path, count: int) -> list[list[dict[str, Any]]]:
+def _objects(file: Path, count: int) -> list[list[_Thing]]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        objects = [json.loads(line)["objects"] for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileError(
-            file, f"is damaged ({type(error).__name__}: {error})", do="render the set anew"
-        ) from None
-    if len(objects) != count:
-        raise FileError(file, f"has {len(objects)} lines, expected {count}", do="render the set anew")
-    return objects
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise FileError(file, f"cannot be read ({error.strerror})", do=_MEND) from None
+    if len(lines) != count:
+        raise FileError(file, f"has {len(lines)} lines, expected {count}", do=_MEND)
+    return [
+        parse_json(line, _Scene, named=f"{file}, line {number}", do=_MEND).objects
+        for number, line in enumerate(lines, start=1)
+    ]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -23,6 +23,9 @@ from dias.masks import boxes_from_labels
 
 Split = Literal["train", "valid", "test"]
 Edition = Literal["2019", "2021", "2022", "hq"]
+Side = Annotated[int, msgspec.Meta(gt=0, le=20_000)]
+Id = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+Class = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 _SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 # Where the editions keep the annotations of a split, below its folder or beside it. 2022 publishes the truth
@@ -209,21 +212,21 @@ class Ytvis:
 
 
 class _Video(msgspec.Struct):
-    id: int
-    height: int
-    width: int
+    id: Id
+    height: Side
+    width: Side
     file_names: list[str]
 
 
 class _Track(msgspec.Struct):
-    id: int
-    video_id: int
-    category_id: int
+    id: Id
+    video_id: Id
+    category_id: Class
     segmentations: list[msgspec.Raw]  # run lengths or null for each frame; decoded when read
 
 
 class _Category(msgspec.Struct):
-    id: int
+    id: Class
     name: str
 
 
@@ -245,6 +248,10 @@ def _names(videos: list[_Video]) -> list[str]:
 
 def _by_video(content: _File, file: Path) -> dict[int, list[_Track]]:
     found: dict[int, list[_Track]] = {video.id: [] for video in content.videos}
+    if len(found) < len(content.videos):
+        often = Counter(video.id for video in content.videos)
+        twice = next(number for number in often if often[number] > 1)
+        raise FileError(file, f"lists video {twice} more than once", do="download it again")
     for track in content.annotations or []:
         if track.video_id not in found:
             raise FileError(
