@@ -9,7 +9,9 @@ from dias.cli.options import DataSettings
 
 
 def cache(
-    data: Annotated[Path, Argument(help="A folder of images or scenes, or `photos`.")],
+    data: Annotated[
+        Path, Argument(help="A data set (its training split), a folder of pictures or videos, or `photos`.")
+    ],
     out: Annotated[Path, Argument(help="The cache's folder; a run that was stopped goes on there.")],
     data_set: DataSettings = None,
     backbone: Annotated[str, Option(help="Any Hugging Face ViT by name.")] = "facebook/dinov2-small",
@@ -28,16 +30,22 @@ def cache(
     ] = "stop",
 ) -> None:
     """Compute the frozen features of a data set once, to train on them."""
+    import sys
+
     import torch
 
     from dias.backbones import BackboneConfig
-    from dias.data.sources import open_source
+    from dias.data.frames import images_of
+    from dias.data.sources import config_for
+    from dias.data.sources.wording import in_words
     from dias.features import Views, build_cache, unreadable
 
     settings = BackboneConfig(
         name=backbone, path=weights, input_size=input_size, final_norm=final_norm, precision=precision
     )
-    source = open_source(data, use="train", settings=data_set or [])
+    chosen = config_for(data, use="train", settings=data_set or [])
+    source = images_of(chosen.build())
+    print(in_words(chosen, images=len(source)), file=sys.stderr)
     vit = settings.build().to("cuda" if torch.cuda.is_available() else "cpu")
     made = build_cache(
         source,

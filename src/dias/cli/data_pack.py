@@ -9,7 +9,12 @@ from dias.cli.options import DataSettings
 
 
 def pack(
-    data: Annotated[Path, Argument(metavar="SRC", help="The data set's folder.")],
+    data: Annotated[
+        Path,
+        Argument(
+            metavar="SRC", help="A data set (its training split, if --data-set split=... names no other)."
+        ),
+    ],
     out: Annotated[Path, Argument(metavar="DST", help="The pack's folder; a stopped one goes on there.")],
     data_set: DataSettings = None,
     size: Annotated[
@@ -29,16 +34,21 @@ def pack(
 
     Example: `dias data pack ~/coco packs/coco`, then `dias train coco --data packs/coco`.
     """
+    import sys
+
     from dias.config import to_dict
     from dias.data.frames import images_of
     from dias.data.packing import PackSettings
     from dias.data.packing import pack as write
     from dias.data.sources import config_for
+    from dias.data.sources.wording import in_words
     from dias.data.synthetic.dataset import default_workers
 
     config = config_for(data, use="train", settings=data_set or [])
+    source = images_of(config.build())
+    print(in_words(config, images=len(source)), file=sys.stderr)
     made = write(
-        images_of(config.build()),
+        source,
         out,
         PackSettings(per_shard=per_shard, size=size, quality=quality),
         origin=to_dict(config),

@@ -14,7 +14,8 @@ def evaluate(
     paths: Annotated[
         list[Path],
         Argument(
-            metavar="CHECKPOINT... DATA", help="Checkpoints or run folders; then a folder of labelled images."
+            metavar="CHECKPOINT... DATA",
+            help="Checkpoints or run folders; then a labelled data set (its validation split).",
         ),
     ],
     out: Annotated[Path, Option(help="Where the result goes, every image's scores included.")] = Path(
@@ -90,7 +91,9 @@ def evaluate(
     from rich.console import Console
 
     from dias.config import from_dict, to_dict
-    from dias.data.sources import open_source
+    from dias.data.frames import images_of
+    from dias.data.sources import config_for
+    from dias.data.sources.wording import in_words
     from dias.errors import DiasError
     from dias.evaluation import (
         ClusteringConfig,
@@ -117,7 +120,9 @@ def evaluate(
         "bad_images": bad_images,
     }  # fmt: skip
     config = from_dict(EvaluationConfig, settings, where="dias eval")
-    source = open_source(paths[-1], settings=data_set or [])
+    data = config_for(paths[-1], use="evaluate", settings=data_set or [])
+    source = images_of(data.build())
+    print(in_words(data, images=len(source)), file=sys.stderr)
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
     results = evaluate_all(
         candidates, source, config=config, clustering=ClusteringConfig() if clustering else None

@@ -7,6 +7,8 @@ from typer import Option
 DataSettings = Annotated[
     list[str] | None,
     Option(
-        "--data-set", help="KEY=VALUE for a setting of the data set, e.g. split=val2017.", metavar="KEY=VALUE"
+        "--data-set",
+        help="KEY=VALUE for a setting of the data set, e.g. split=val2017; may be given again.",
+        metavar="KEY=VALUE",
     ),
 ]

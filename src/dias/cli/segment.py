@@ -11,7 +11,10 @@ from dias.cli.options import DataSettings
 def segment(
     checkpoint: Annotated[Path, Argument(help="A .safetensors file, or the folder of a run.")],
     path: Annotated[
-        Path, Argument(help="A picture, a folder of pictures, or `photos` (those of scikit-image).")
+        Path,
+        Argument(
+            help="A picture or a video, a folder of either, any data set, or `photos` (sample ones)."
+        ),
     ],
     out: Annotated[Path, Option(help="Folder for the results.")],
     data_set: DataSettings = None,

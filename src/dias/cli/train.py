@@ -14,7 +14,9 @@ def train(
         list[str] | None, Option("--set", help="KEY=VALUE for any setting, e.g. training.steps=500.")
     ] = None,
     out: Annotated[Path | None, Option(help="The run's folder; runs/RECIPE if not given.")] = None,
-    data: Annotated[Path | None, Option(help="Train on this folder of images or scenes.")] = None,
+    data: Annotated[
+        Path | None, Option(help="Train on this data set (its training split) or folder of pictures.")
+    ] = None,
     data_set: DataSettings = None,
     cache: Annotated[Path | None, Option(help="Features that `dias cache` wrote for that data.")] = None,
     seed: Annotated[int | None, Option(help="The same as --set training.seed=SEED.")] = None,
