@@ -212,7 +212,7 @@ def test_clips_of_one_folder_keep_names_of_their_own(tmp_path: Path) -> None:
 def test_numbers_have_bounds(part: str, key: str, value: int, tmp_path: Path) -> None:
     folder = ytvis.write(tmp_path)
     edited(folder / "train.json", lambda content: content[part][0].update({key: value}))
-    with pytest.raises(FileError, match=rf"has not the expected shape: .*{part}\[...\]\.{key}"):
+    with pytest.raises(FileError, match=rf"has not the expected shape: .*{part}\[0\]\.{key}"):
         opened(folder)
 
 
