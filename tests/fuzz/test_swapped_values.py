@@ -101,9 +101,11 @@ def _documents(text: str) -> list[Any]:
 
 
 def _places(value: Any, at: Place = ()) -> Iterator[Place]:
-    """Ways to every value in a document; of a long list, to the first few."""
+    """Ways to every value in a document; of a list, to the first few values or the first of its parts."""
     inner = list(value.items()) if isinstance(value, dict) else []
-    inner = list(enumerate(value))[:4] if isinstance(value, list) else inner
+    if isinstance(value, list):
+        nested = any(isinstance(one, dict | list) for one in value)
+        inner = list(enumerate(value))[: 1 if nested else 4]
     for key, one in inner:
         yield (*at, key)
         yield from _places(one, (*at, key))

@@ -12,9 +12,7 @@ def segment(
     checkpoint: Annotated[Path, Argument(help="A .safetensors file, or the folder of a run.")],
     path: Annotated[
         Path,
-        Argument(
-            help="A picture or a video, a folder of either, any data set, or `photos` (sample ones)."
-        ),
+        Argument(help="A picture or a video, a folder of either, any data set, or `photos` (sample ones)."),
     ],
     out: Annotated[Path, Option(help="Folder for the results.")],
     data_set: DataSettings = None,
