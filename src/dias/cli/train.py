@@ -14,7 +14,14 @@ def train(
         list[str] | None, Option("--set", help="KEY=VALUE for any setting, e.g. training.steps=500.")
     ] = None,
     out: Annotated[Path | None, Option(help="The run's folder; runs/RECIPE if not given.")] = None,
-    data: Annotated[Path | None, Option(help="Train on this folder of images or scenes.")] = None,
+    data: Annotated[
+        Path | None,
+        Option(
+            help="Train on this folder of images or scenes. Of the recipe's kind and with splits (coco, voc, "
+            "...), it keeps the recipe's other settings, and its validation set if that is of the same path; "
+            "of any other, pictures are held out."
+        ),
+    ] = None,
     data_set: DataSettings = None,
     cache: Annotated[Path | None, Option(help="Features that `dias cache` wrote for that data.")] = None,
     seed: Annotated[int | None, Option(help="The same as --set training.seed=SEED.")] = None,
@@ -37,16 +44,17 @@ def train(
     """
     import json
 
-    from dias.config import to_dict
-    from dias.data.sources import config_for
+    from dias.config import read_yaml
+    from dias.training.elsewhere import data_at
     from dias.training.recipe import read_recipe, recipe_file
     from dias.training.run import Machine
     from dias.training.run import train as run
 
     changes = list(change or [])
     if data is not None:
-        chosen = json.dumps(to_dict(config_for(data, use="train", settings=data_set or [])))
-        changes = [f"data.train={chosen}", "data.validation=null", *changes]
+        before = read_yaml(recipe_file(recipe)).get("data")
+        chosen = data_at(data, before, settings=data_set or [])
+        changes = [*(f"data.{key}={json.dumps(value)}" for key, value in chosen.items()), *changes]
     if cache is not None:
         changes += [f"data.cache={json.dumps(str(cache))}"]
     if seed is not None:
