@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from torch.utils.data import DataLoader, Dataset
@@ -55,6 +58,30 @@ def test_a_dead_worker_is_one_line() -> None:
 
 def test_signals_of_others_end_no_worker() -> None:
     assert numbers(stop_politely) == list(range(10))
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver"])
+def test_workers_end_with_the_process_they_work_for(how: str, tmp_path: Path) -> None:
+    """However it starts them: left running, they would keep it from ending."""
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT)
+    subprocess.run([sys.executable, script, how], check=True, timeout=60)
+
+
+_SCRIPT = """
+import sys
+from torch.utils.data import DataLoader
+from dias.data.workers import heed_the_main_process_alone, read_ahead
+
+if __name__ == "__main__":
+    loader = DataLoader(
+        range(10), batch_size=None, num_workers=1, persistent_workers=True,
+        multiprocessing_context=sys.argv[1], worker_init_fn=heed_the_main_process_alone,
+    )
+    kept = read_ahead(loader.__iter__)
+    assert next(kept) == 0
+    raise SystemExit
+"""
 
 
 def test_what_a_worker_raises_stays_what_it_is() -> None:

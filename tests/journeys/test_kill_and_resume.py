@@ -42,6 +42,52 @@ def test_by_a_signal_to_all_its_processes(files: Path, tmp_path: Path, name: str
     assert_same(tmp_path, files / "whole")
 
 
+_LONG_READING = """
+import sys, time
+from pathlib import Path
+from dias.cli.main import main
+import dias.training.held_out as held_out
+read = held_out.evaluation_batches
+def slowly(part, **how):
+    Path("STARTED").touch()
+    for _ in range(50):
+        time.sleep(0.1)
+    yield from read(part, **how)
+held_out.evaluation_batches = slowly
+main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGUSR1", 0), ("SIGINT", 2)])
+def test_by_a_signal_before_the_first_step(files: Path, tmp_path: Path, name: str, code: int) -> None:
+    """While held-out pictures are read; under SLURM too, where Lightning has handlers of its own."""
+    started, run = tmp_path / "started", tmp_path / "run"
+    words = ["train", files / "recipe.yaml", "--accelerator=cpu", "--logger=none", f"--out={run}"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _LONG_READING.replace("STARTED", str(started)), *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ
+        | {"SLURM_NTASKS": "1", "SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "dias"}
+        | {"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_NTASKS_PER_NODE": "1"},
+    )
+    deadline = time.monotonic() + 120
+    while not started.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.Signals[name])
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert errors.splitlines()[-1] == "dias: interrupted at step 0, nothing lost: go on with --resume"
+    assert "Traceback" not in errors
+    assert saved_step(run) == 0
+    assert not (run / "metrics.jsonl").exists()
+    assert not list(run.glob("hpc_ckpt*"))
+    train(files, run, "--resume")
+    assert_same(run, files / "whole")
+
+
 _LONG_STEP = """
 import time
 from pathlib import Path

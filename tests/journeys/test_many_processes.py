@@ -1,8 +1,10 @@
 """Two processes that torchrun or the command itself starts: one run, one line, and nothing lost."""
 
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,62 @@ TWO = (
     *("--devices", "2", "--set", "data.workers=1"),
     *("--set", "training.batch=4", "--set", f"training.steps={STEPS}"),
 )
+
+
+OTHERS = "dias: another process failed; "
+
+
+def kill_a_process(pid: int, files: Path) -> None:
+    """The second of the two."""
+    os.kill(next(child for child in children(pid) if started_anew(child)), signal.SIGKILL)
+
+
+def kill_a_data_worker(pid: int, files: Path) -> None:
+    """One of the first process."""
+    os.kill(next(child for child in children(pid) if not started_anew(child)), signal.SIGKILL)
+
+
+def spoil_a_picture(pid: int, files: Path) -> None:
+    """One that both meet sooner or later."""
+    (files / "pictures" / "images" / "3.png").write_bytes(b"no picture")
+
+
+def children(pid: int) -> list[int]:
+    """Processes that one has started, in that order."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def started_anew(pid: int) -> bool:
+    """Whether a process is one that trains: those that read pictures are forks, with its environment."""
+    return b"LOCAL_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("disturb", "told"),
+    [
+        (kill_a_process, OTHERS),
+        (kill_a_data_worker, "dias: a process that reads pictures died; "),
+        (spoil_a_picture, "3.png: "),
+    ],
+)
+def test_what_breaks_in_one_process_ends_all_with_a_line_each(
+    tmp_path: Path, disturb: Callable[[int, Path], None], told: str
+) -> None:
+    files, run = prepared(tmp_path), tmp_path / "run"
+    held_out = ("--set", f"data.validation.path={copied(files)}", "--set", "data.validation.masks=null")
+    done = disturbed(files, run, lambda pid: disturb(pid, files), *TWO, *held_out)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("dias: ")]
+    assert any(told in line for line in lines), done.stderr
+    assert all("is saved" in line and line.endswith("go on with --resume") for line in lines), done.stderr
+    assert len(lines) == (1 if disturb is kill_a_process else 2), done.stderr
+
+
+def copied(files: Path) -> Path:
+    """The pictures again, to validate on those that nobody spoils."""
+    return Path(shutil.copytree(files / "pictures" / "images", files / "copies"))
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """`train` from a recipe to files: what it leaves, how it goes on, how it stops."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import dias.training.validation
 from dias.checkpoints import describe, load_model
 from dias.errors import CheckpointError, DiasError, SampleError, TrainingError
 from dias.features import Views, build_cache
+from dias.training.recipe import Recipe
 from dias.training.run import Machine, train
 from tiny_run import QUIET, journal, make_files, recipe
 
@@ -172,6 +175,46 @@ def test_best_is_what_validation_liked_most(
     assert describe(tmp_path / "last.safetensors")["notes"]["step"] == 6
 
 
+def test_where_scores_are_no_numbers_the_reconstruction_chooses(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where no mask shows an object."""
+    errors = iter([0.3, 0.1, 0.2])
+    none = {"mbo": float("nan"), "miou": float("nan")}
+    monkeypatch.setattr(
+        dias.training.validation, "validate", lambda *_, **__: none | {"reconstruction": next(errors)}
+    )
+    train(recipe(files, training={"steps": 6, "validate_every": 2}), tmp_path, machine=QUIET)
+    assert describe(tmp_path / "best.safetensors")["notes"]["step"] == 4
+
+
+@pytest.mark.parametrize("what", ["views", "validation"])
+def test_another_cache_or_validation_set_is_not_gone_on_with(files: Path, tmp_path: Path, what: str) -> None:
+    """Runs that noted neither, as earlier versions did not, go on."""
+    own = make_files(tmp_path / "own")
+    held = {"kind": "folder", "path": str(own / "pictures" / "images")}
+    small = recipe(files, data={"cache": str(tmp_path / "cache"), "validation": held}, training={"steps": 1})
+    cached(small, tmp_path / "cache", seed=42)
+    train(small, tmp_path / "run", machine=QUIET)
+    if what == "views":
+        shutil.rmtree(tmp_path / "cache")
+        cached(small, tmp_path / "cache", seed=43)
+    else:
+        (own / "pictures" / "images" / "0.png").unlink()
+    with pytest.raises(DiasError, match=f"the {'cache' if what == 'views' else what} is not what the run"):
+        train(small, tmp_path / "run", machine=QUIET, resume=True)
+    file = tmp_path / "run" / "provenance.json"
+    origin = json.loads(file.read_text())
+    del origin["hashes"]["cache"], origin["hashes"]["validation"]
+    file.write_text(json.dumps(origin))
+    train(small, tmp_path / "run", machine=QUIET, resume=True)
+
+
+def cached(chosen: Recipe, folder: Path, *, seed: int) -> None:
+    source, backbone = chosen.data.train.build(), chosen.model.backbone.build()
+    build_cache(source, backbone, folder, views=Views(number=1, size=28, seed=seed), batch=4, progress=False)
+
+
 def test_without_a_validation_set_some_pictures_are_held_out(files: Path, tmp_path: Path) -> None:
     settings = recipe(
         files, data={"validation": None, "validation_share": 0.25}, training={"steps": 2, "batch": 6}
@@ -201,10 +244,13 @@ def test_a_damaged_validation_picture_stops_or_is_listed(
     assert "validation leaves out" in capsys.readouterr().err
 
 
-def test_of_damaged_pictures_none_is_held_out(damaged: Path, tmp_path: Path) -> None:
-    alone = {"validation": None, "validation_share": 0.1, "bad_images": "skip"}
+def test_damaged_pictures_that_are_held_out_are_listed(
+    damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = {"validation": None, "validation_share": 0.25, "bad_images": "skip"}
     train(recipe(damaged, data=alone, training={"steps": 2}), tmp_path / "run", machine=QUIET)
     assert any("val_mbo" in line for line in journal(tmp_path / "run"))
+    assert capsys.readouterr().err.count("validation leaves out") == 1
 
 
 def test_parts_of_a_batch_add_up_to_a_step(files: Path, tmp_path: Path) -> None:

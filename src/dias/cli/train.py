@@ -15,7 +15,12 @@ def train(
     ] = None,
     out: Annotated[Path | None, Option(help="The run's folder; runs/RECIPE if not given.")] = None,
     data: Annotated[
-        Path | None, Option(help="Train on this data set (its training split) or folder of pictures.")
+        Path | None,
+        Option(
+            help="Train on this data set or folder of pictures. Of the recipe's kind and with splits "
+            "(coco, voc, ...), it keeps the recipe's other settings, and its validation set if that is "
+            "of the same path; of any other, pictures are held out."
+        ),
     ] = None,
     data_set: DataSettings = None,
     cache: Annotated[Path | None, Option(help="Features that `dias cache` wrote for that data.")] = None,
@@ -39,16 +44,20 @@ def train(
     """
     import json
 
-    from dias.config import to_dict
-    from dias.data.sources import config_for
+    from dias.config import read_yaml
+    from dias.errors import DiasError
+    from dias.training.elsewhere import data_at
     from dias.training.recipe import read_recipe, recipe_file
     from dias.training.run import Machine
     from dias.training.run import train as run
 
     changes = list(change or [])
+    if data_set and data is None:
+        raise DiasError("--data-set goes with --data; for the recipe's own data: --set data.train.KEY=VALUE")
     if data is not None:
-        chosen = json.dumps(to_dict(config_for(data, use="train", settings=data_set or [])))
-        changes = [f"data.train={chosen}", "data.validation=null", *changes]
+        before = read_yaml(recipe_file(recipe)).get("data")
+        chosen = data_at(data, before, settings=data_set or [])
+        changes = [*(f"data.{key}={json.dumps(value)}" for key, value in chosen.items()), *changes]
     if cache is not None:
         changes += [f"data.cache={json.dumps(str(cache))}"]
     if seed is not None:

@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import active_children
+from multiprocessing import active_children, parent_process
 from multiprocessing.connection import wait
 from typing import TypeVar
 
@@ -55,10 +55,12 @@ def heed_the_main_process_alone(worker: int) -> None:
     waits = hasattr(signal, "sigwaitinfo")
     signal.pthread_sigmask(signal.SIG_BLOCK if waits else signal.SIG_UNBLOCK, {signal.SIGTERM})
     if waits:
-        threading.Thread(target=_end_when_told, args=(os.getppid(),), daemon=True).start()
+        main = parent_process()  # not getppid: that may be the fork server
+        assert main is not None, "called in the main process"
+        threading.Thread(target=_end_when_told, args=(main.pid,), daemon=True).start()
 
 
-def _end_when_told(parent: int) -> None:
+def _end_when_told(parent: int | None) -> None:
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
         pass
     os._exit(0)

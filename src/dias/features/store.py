@@ -1,5 +1,6 @@
 """Features on disk: half precision, memory-mapped, checked when opened."""
 
+import hashlib
 import json
 import math
 import zlib
@@ -125,6 +126,11 @@ class FeatureCache:
     def readable(self, index: int) -> bool:
         """Whether a picture has features."""
         return bool(self.state[index] == DONE)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the key and of which pictures have features: what a run on this cache depends on."""
+        key = json.dumps(asdict(self.key), sort_keys=True).encode()
+        return hashlib.sha256(key + b"\n" + (self.state == DONE).tobytes()).hexdigest()
 
     def require(self, *, backbone: FrozenBackbone, source: ImageSource, size: int) -> None:
         """Make sure that the cache is what a run would compute from these pictures.

@@ -1,6 +1,6 @@
 """Held-out pictures: each process reads and keeps its share, and hears what the others found."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,6 +52,7 @@ def look_at(
     device: torch.device,
     skip_bad: bool = False,
     place: Place | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> tuple[list[HeldOut], list[Skipped]]:
     """Read this process's share of the pictures once and keep their features (fp16) in memory.
 
@@ -66,6 +67,7 @@ def look_at(
         device: of the backbone.
         skip_bad: leave out pictures that cannot be read; if not, stop at the first.
         place: of this process; alone if None.
+        ended: asked before each batch; what is left is not read once it says yes, since it is not wanted.
 
     Returns:
         This process's batches, which may be none; and the pictures that any process left out.
@@ -77,20 +79,22 @@ def look_at(
     found, skipped, failure = list[HeldOut](), list[Skipped](), None
     try:
         for number, part in _share(source, batch=batch, place=place or Place()):
+            if ended():
+                break
             for seen in evaluation_batches(
                 part, size=size, batch=batch, skipped=skipped if skip_bad else None
             ):
                 found.append(_with_features(seen, backbone, number=number, device=device))
     except Exception as error:  # of whatever kind: the others must hear of it
         failure = error
-    told = everyones((len(found), skipped, None if failure is None else str(failure)))
+    told = everyones((len(found), skipped, None if failure is None else str(failure), ended()))
     if failure is not None:
         raise failure
-    left_out = [file for _, files, _ in told for file in files]
-    for _, _, problem in told:
+    left_out = [file for _, files, _, _ in told for file in files]
+    for _, _, problem, _ in told:
         if problem is not None:
             raise DiasError(problem)
-    if not any(count for count, _, _ in told):
+    if not any(count or over for count, _, _, over in told):
         first = f" (the first: {left_out[0].name}, {left_out[0].reason})" if left_out else ""
         raise DiasError(f"data.validation: no picture can be read{first}")
     return found, left_out

@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,25 +20,69 @@ _SIGNALS = (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM)  # USR1: what SLURM i
 _ECHO = 2.0  # seconds in which a signal is the first one again: launchers hand on what all have got already
 
 
-class Interruption(L.Callback):
-    """At the first signal: finish the step, save the state, stop. At one that comes later: stop at once.
+class Listening(L.Callback):
+    """Notes the first signal, for others to heed; stops at once at one that comes later.
 
-    Several processes agree after each step whether one of them was asked to stop, so that all stop at the
-    same one. A run of one process is also saved when its next batch cannot be made.
+    It stands before every callback that takes long at the start.
+
+    Attributes:
+        asked: number of the signal; 0 while there is none.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.asked = 0  # number of the signal
+    def __init__(self) -> None:
+        self.asked = 0
         self._asked_at = 0.0
-        self._between_steps = True
-        self._before: dict[signal.Signals, Any] = {}
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Listen in the body; then give the signals back."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self._ask) for one in _SIGNALS}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Listen; only now, for Lightning sets handlers of its own before."""
-        self._agreement = Agreement()
+        """Listen again: Lightning has put a handler of its own before this one."""
         if threading.current_thread() is threading.main_thread():
-            self._before = {one: signal.signal(one, self._ask) for one in _SIGNALS}
+            for one in _SIGNALS:
+                signal.signal(one, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not self.asked:
+            self._asked_at = now
+        elif now - self._asked_at > _ECHO:
+            _stop_at_once(number, frame)
+        self.asked = max(self.asked, number)
+
+
+class Interruption(L.Callback):
+    """When a signal was heard: finish the step, save the state, stop.
+
+    Several processes agree before the first step and after each whether one of them was asked to stop, so
+    that all stop at the same one. A run of one process is also saved when its next batch cannot be made.
+    """
+
+    def __init__(self, folder: Path, listening: Listening, *, resumed: bool) -> None:
+        self.folder = folder
+        self.resumed = resumed
+        self.listening = listening
+        self._between_steps = True
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop before the first step, if asked to by now; a run that is resumed has its state already.
+
+        Raises:
+            Interrupted: as after a step.
+            SystemExit: as after a step.
+        """
+        self._agreement = Agreement()
+        self._stop_if_asked(trainer, save=not self.resumed)
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -57,41 +103,28 @@ class Interruption(L.Callback):
         self._between_steps = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if not self._between_steps or trainer.global_step >= trainer.max_steps:
             return
-        asked = self._agreement.largest(self.asked)
-        if asked:
-            trainer.save_checkpoint(self.folder / STATE)
-            if not trainer.is_global_zero:
-                raise SystemExit(0)
-            raise Interrupted(
-                f"interrupted at step {trainer.global_step}, nothing lost: go on with --resume",
-                code=2 if asked == signal.SIGINT else 0,
-            )
-
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Give the signals back."""
-        self._restore()
+        self._stop_if_asked(trainer, save=True)
 
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Save what has been reached, if only a batch is missing; give the signals back."""
+        """Save what has been reached, if only a batch is missing."""
         alone = trainer.world_size == 1  # others wait for this one's gradients, not for its state
         if isinstance(exception, LoadingError) and alone and self._between_steps and trainer.global_step:
             trainer.save_checkpoint(self.folder / STATE)
-        self._restore()
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if not self.asked:
-            self._asked_at = now
-        elif now - self._asked_at > _ECHO:
-            _stop_at_once(number, frame)
-        self.asked = max(self.asked, number)
-
-    def _restore(self) -> None:
-        for one, handler in self._before.items():
-            signal.signal(one, handler)
-        self._before = {}
+    def _stop_if_asked(self, trainer: L.Trainer, *, save: bool) -> None:
+        asked = self._agreement.largest(self.listening.asked)
+        if not asked:
+            return
+        if save:
+            trainer.save_checkpoint(self.folder / STATE)
+        if not trainer.is_global_zero:
+            raise SystemExit(0)
+        raise Interrupted(
+            f"interrupted at step {trainer.global_step}, nothing lost: go on with --resume",
+            code=2 if asked == signal.SIGINT else 0,
+        )
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:

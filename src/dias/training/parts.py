@@ -7,7 +7,7 @@ import numpy as np
 
 from dias.data.frames import scene_of, scenes_of
 from dias.data.samples import ImageSample, ImageSource, picture_of
-from dias.errors import DiasError, SampleError
+from dias.errors import DiasError
 from dias.training.recipe import DataConfig
 
 
@@ -53,6 +53,7 @@ def held_out(source: ImageSource, data: DataConfig) -> tuple[list[int], Part]:
     """Split off images to validate on: a fixed random choice, whatever the seed of the run.
 
     A clip is held out whole, for its frames are much alike; what is validated on is spread over them.
+    Whether a picture can be read plays no part: it may change, and must not move others into training.
 
     Returns:
         The places that are trained on, and the part that is validated on.
@@ -66,8 +67,7 @@ def held_out(source: ImageSource, data: DataConfig) -> tuple[list[int], Part]:
     for place in np.random.default_rng(0).permutation(len(scenes)).tolist():
         if sum(map(len, chosen)) >= count:
             break
-        if scenes[place] and (data.bad_images == "stop" or _readable(source, scenes[place][0])):
-            chosen.append(scenes[place])
+        chosen.append(scenes[place])
     taken = set(chain(*chosen))
     trained = [index for index in range(len(source)) if index not in taken]
     if not trained:
@@ -79,11 +79,3 @@ def _spread(places: Sequence[int], count: int) -> list[int]:
     """So many of some places, evenly spread."""
     chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int)
     return [places[place] for place in chosen.tolist()]
-
-
-def _readable(source: ImageSource, index: int) -> bool:
-    try:
-        source[index]
-        return True
-    except SampleError:
-        return False

@@ -5,6 +5,8 @@ import torch.distributed as dist
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+_BROKEN = ("gloo", "nccl", "closed by peer", "connection reset")  # in what torch says of a line that broke
+
 
 def several() -> bool:
     """Whether this process is one of several."""
@@ -27,6 +29,15 @@ def any_of_all(flags: Bool[Tensor, " n"], *, device: torch.device) -> Bool[Tenso
     counts = flags.to(device, torch.int32)
     dist.all_reduce(counts)
     return (counts > 0).cpu()
+
+
+def lost_another(error: BaseException) -> bool:
+    """Whether an error says that another process is gone, or that the line to it broke."""
+    told = str(error).lower()
+    return several() and (
+        isinstance(error, dist.DistError)
+        or (isinstance(error, RuntimeError) and any(word in told for word in _BROKEN))
+    )
 
 
 class Agreement:

@@ -10,6 +10,8 @@ from typing import Literal
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from dias.backbones.frozen import FrozenBackbone
@@ -19,11 +21,13 @@ from dias.errors import DiasError, FileError, LoadingError, SettingError, Traini
 from dias.files import write_json
 from dias.models.image import ImageModel
 from dias.provenance import record
+from dias.training.company import Company
 from dias.training.data import TrainingData
-from dias.training.interruption import Interruption
+from dias.training.interruption import Interruption, Listening
 from dias.training.journal import Journal
 from dias.training.module import ImageTraining
 from dias.training.needs import needs_of
+from dias.training.processes import lost_another
 from dias.training.progress import TrainingProgress
 from dias.training.recipe import Recipe, read_recipe, save_recipe
 from dias.training.saving import STATE, AtomicCheckpoints, Saving
@@ -61,7 +65,7 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
             recipe differs from the one that the run was started with; or the disk has too little room.
         Interrupted: Ctrl-C, SIGTERM or SIGUSR1 came, and the state has been saved.
         TrainingError: the loss is not a number; or a batch could not be made: the state has been saved, if
-            this is the only process.
+            this is the only process; or another process failed.
     """
     machine = machine or Machine()
     _check_folder(recipe, folder, resume=resume)
@@ -72,15 +76,24 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
     model = recipe.model.build(backbone=backbone)
     data = TrainingData(recipe, backbone)
     if resume:
-        _check_origin(folder, backbone, data.source)
+        _check_origin(folder, _origin(backbone, data))
     else:
         _first_weights(recipe, model, data)
-    trainer = _trainer(recipe, folder, machine, data.validation)
+    listening = Listening()
+    trainer = _trainer(recipe, folder, machine, data.validation, listening, resume=resume)
     if trainer.is_global_zero:
         needed = needs_of(recipe, model, data.validation, devices=machine.devices, nodes=machine.nodes)
         needed.tell(folder, gpu=trainer.strategy.root_device.type == "cuda", shown=machine.progress)
-        _start_folder(recipe, folder, backbone, data.source, resume=resume)
-    module = ImageTraining(recipe, model)
+        _start_folder(recipe, folder, backbone, data, resume=resume)
+    with listening.heard():
+        _fit(trainer, ImageTraining(recipe, model), data, folder, resume=resume)
+    _list_skipped(trainer, data)
+    return folder / "best.safetensors"
+
+
+def _fit(
+    trainer: L.Trainer, module: ImageTraining, data: TrainingData, folder: Path, *, resume: bool
+) -> None:
     try:
         trainer.fit(module, datamodule=data, ckpt_path=folder / STATE if resume else None, weights_only=True)
     except LoadingError as error:
@@ -88,10 +101,12 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
     except torch.OutOfMemoryError:
         raise TrainingError(
             f"step {trainer.global_step}: the GPU's memory is full; raise training.accumulate (now "
-            f"{recipe.training.accumulate}), which changes no batch, and go on with --resume"
+            f"{module.recipe.training.accumulate}), which changes no batch, and go on with --resume"
         ) from None
-    _list_skipped(trainer, data)
-    return folder / "best.safetensors"
+    except RuntimeError as error:
+        if not lost_another(error):
+            raise
+        raise TrainingError(f"another process failed; {_way_on(folder, trainer.global_step)}") from error
 
 
 def _way_on(folder: Path, step: int) -> str:
@@ -126,7 +141,15 @@ def _first_weights(recipe: Recipe, model: ImageModel, data: TrainingData) -> Non
         data.fit_pca(model)
 
 
-def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSource) -> L.Trainer:
+def _trainer(
+    recipe: Recipe,
+    folder: Path,
+    machine: Machine,
+    validation: ImageSource,
+    listening: Listening,
+    *,
+    resume: bool,
+) -> L.Trainer:
     training = recipe.training
     processes = machine.devices * machine.nodes
     if training.batch % (processes * training.accumulate):
@@ -135,7 +158,7 @@ def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSo
             f"x {training.accumulate} accumulated parts"
         )
     saving, journal = Saving(folder), Journal(folder, every=_JOURNAL_EVERY)
-    interruption = Interruption(folder)  # last, so that a validation at the same step comes first
+    interruption = Interruption(folder, listening, resumed=resume)  # last: after a validation at its step
     progress = TrainingProgress(steps=training.steps, batch=training.batch) if machine.progress else None
     validating = Validation(
         validation,
@@ -143,6 +166,7 @@ def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSo
         folder=folder,
         every=training.validate_every,
         skip_bad=recipe.data.bad_images == "skip",
+        listening=listening,
         saving=saving,
         journal=journal,
         progress=progress,
@@ -165,13 +189,23 @@ def _trainer(recipe: Recipe, folder: Path, machine: Machine, validation: ImageSo
         accumulate_grad_batches=training.accumulate,
         use_distributed_sampler=False,
         default_root_dir=folder,
-        callbacks=[c for c in (journal, progress, saving, validating, interruption) if c is not None],
+        callbacks=[  # listening first: reading held-out pictures ends at a signal
+            one
+            for one in (listening, Company(), journal, progress, saving, validating, interruption)
+            if one is not None
+        ],
         logger=_logger(machine, folder),
-        plugins=[AtomicCheckpoints()],
+        plugins=[AtomicCheckpoints(), *_without_requeueing()],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def _without_requeueing() -> list[SLURMEnvironment]:
+    """SLURM as Lightning would find it, but for its handlers, which save a second kind of checkpoint."""
+    by_slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
+    return [SLURMEnvironment(auto_requeue=False)] if by_slurm else []
 
 
 def _quiet() -> None:
@@ -214,15 +248,28 @@ def _check_folder(recipe: Recipe, folder: Path, *, resume: bool) -> None:
         )
 
 
-def _check_origin(folder: Path, backbone: FrozenBackbone, source: ImageSource) -> None:
-    """Refuse other pictures or weights: nobody would notice, and held-out pictures might be trained on."""
+def _origin(backbone: FrozenBackbone, data: TrainingData) -> dict[str, str]:
+    """Hashes of what a run is made of beside its recipe."""
+    found = {"backbone": backbone.weights.sha256, "data": data.source.fingerprint()}
+    if data.recipe.data.validation is not None:
+        found["validation"] = data.validation.fingerprint()
+    if data.cache is not None:
+        found["cache"] = data.cache.fingerprint()
+    return found
+
+
+def _check_origin(folder: Path, origin: dict[str, str]) -> None:
+    """Refuse other pictures or weights: nobody would notice, and held-out pictures might be trained on.
+
+    Runs of earlier versions have no hash of `validation` and `cache`.
+    """
     file = folder / "provenance.json"
     try:
         before = json.loads(file.read_text(encoding="utf-8"))["hashes"]
     except (OSError, ValueError, KeyError) as error:
         raise FileError(file, f"cannot be read ({type(error).__name__})", do="train anew") from None
-    for what, now in (("backbone", backbone.weights.sha256), ("data", source.fingerprint())):
-        if before.get(what) != now:
+    for what, now in origin.items():
+        if before.get(what) != now and (what in before or what in ("backbone", "data")):
             raise DiasError(
                 f"{folder}: the {what} is not what the run began with ({str(before.get(what))[:12]}, now "
                 f"{now[:12]}); bring it back, or train anew in another --out"
@@ -230,10 +277,10 @@ def _check_origin(folder: Path, backbone: FrozenBackbone, source: ImageSource) -
 
 
 def _start_folder(
-    recipe: Recipe, folder: Path, backbone: FrozenBackbone, source: ImageSource, *, resume: bool
+    recipe: Recipe, folder: Path, backbone: FrozenBackbone, data: TrainingData, *, resume: bool
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_recipe(recipe, folder / "recipe.yaml")
-    origin = record(backbone=backbone.weights.sha256, data=source.fingerprint()).to_dict()
+    origin = record(**_origin(backbone, data)).to_dict()
     name = "provenance-resumed.json" if resume else "provenance.json"
     write_json(folder / name, origin | {"weights": backbone.weights.source})

@@ -1,5 +1,6 @@
 """Looks at held-out pictures now and then: scores choose the best checkpoint, pictures show progress."""
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from dias.metrics import mean_over_valid
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
 from dias.training.held_out import HeldOut, Place, everyones, look_at
+from dias.training.interruption import Listening
 from dias.training.journal import Journal
 from dias.training.module import ImageTraining
 from dias.training.progress import TrainingProgress
@@ -50,6 +52,7 @@ class Validation(L.Callback):
         folder: Path,
         every: int,
         skip_bad: bool,
+        listening: Listening,
         saving: Saving,
         journal: Journal,
         progress: TrainingProgress | None = None,
@@ -59,13 +62,14 @@ class Validation(L.Callback):
         self.folder = folder
         self.every = every
         self.skip_bad = skip_bad
+        self.listening = listening
         self.saving = saving
         self.journal = journal
         self.progress = progress
         self.held_out: list[HeldOut] = []
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Read the held-out pictures, on the device that the model is on by now."""
+        """Read the held-out pictures, on the device that the model is on by now; not after a signal."""
         assert isinstance(pl_module, ImageTraining)
         backbone = pl_module.model.backbone
         assert backbone is not None
@@ -77,6 +81,7 @@ class Validation(L.Callback):
             device=pl_module.device,
             skip_bad=self.skip_bad,
             place=Place(rank=trainer.global_rank, world=trainer.world_size),
+            ended=lambda: self.listening.asked > 0,
         )
         if trainer.is_global_zero:
             for file in skipped:
@@ -168,7 +173,9 @@ def _reconstruction_error(
 
 
 def _preference(scores: dict[str, float]) -> float:
-    """What makes one checkpoint better than another: mBO and mIoU; without masks, the reconstruction."""
-    if "mbo" in scores:
-        return (scores["mbo"] + scores["miou"]) / 2
-    return -scores["reconstruction"]
+    """What makes one checkpoint better than another: mBO and mIoU; without them, the reconstruction.
+
+    They are missing without masks, and not a number where no picture's mask shows an object.
+    """
+    overlap = (scores["mbo"] + scores["miou"]) / 2 if "mbo" in scores else math.nan
+    return -scores["reconstruction"] if math.isnan(overlap) else overlap
