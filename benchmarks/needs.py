@@ -59,7 +59,13 @@ def measured(name: str, words: tuple[str, ...], *, steps: int) -> Row:
         out = Path(folder) / "run"
         command = [sys.executable, "-m", "dias.cli.main", "train", *words, *SMALL]
         command += ["--set", f"training.steps={steps}", "--out", str(out)]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(  # the shipped scenes are named from the repository's root
+            command,
+            cwd=Path(__file__).parent.parent,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
         most = peak(process)
         assert process.stderr is not None
         said = process.stderr.read()
