@@ -95,4 +95,4 @@ def test_two_processes_stop_at_one_step_and_go_on(tmp_path: Path) -> None:
     assert done.stderr.count(f"dias: interrupted at step {step}, nothing lost: go on with --resume") == 1
     assert "Traceback" not in done.stderr
     train(files, run, *skip, "--resume")
-    assert_same(run, tmp_path / "whole")
+    assert_same(run, tmp_path / "whole", processes=2)
