@@ -21,6 +21,7 @@ from dias.inspection import inspect
 from dias.inspection.findings import Bar, Inspection
 from dias.inspection.statistics import _bars
 from dias.inspection.text import settings
+from miniatures import coco
 from toy_clips import ToyClipsConfig, make_toy_clips
 
 
@@ -273,3 +274,12 @@ def test_faults_beyond_the_first_of_a_clip_are_counted(toys: Path) -> None:
     [part] = look(toys, split="val").parts
     assert [Path(fault.file).name for fault in part.faults[:20]] == [f"{place}.png" for place in range(20)]
     assert [fault.line for fault in part.faults[20:]] == ["clip-1: 10 faults more of this clip"]
+
+
+def test_a_split_whose_annotation_is_missing_is_not_passed_over(tmp_path: Path) -> None:
+    coco.write(tmp_path)
+    (tmp_path / "annotations" / "panoptic_train2017.json").unlink()
+    found = look(tmp_path)
+    assert [part.title for part in found.parts] == ["val2017"]
+    assert [one.title for one in found.unlisted] == ["train2017"]
+    assert "panoptic_train2017.json: does not exist" in found.unlisted[0].line

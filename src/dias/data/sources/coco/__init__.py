@@ -48,10 +48,10 @@ class CocoConfig:
         return None
 
     def splits(self) -> tuple[str, ...]:
-        """Those that there is an annotation for."""
+        """Those with an annotation or a folder of pictures; opening says which of them is missing."""
         path = Path(self.path).expanduser()
         named = instances_file if self.mode == "polygons" else panoptic_file
-        return tuple(split for split in SPLITS if named(path, split).is_file())
+        return tuple(split for split in SPLITS if named(path, split).is_file() or (path / split).is_dir())
 
     def build(self) -> ImageSource:
         """Read the annotation and list the pictures.
