@@ -67,7 +67,8 @@ def test_no_picture_at_all_is_told(tmp_path: Path) -> None:
 def in_two_processes(folder: Path, cases: list[Case]) -> list[list[dict[str, Any]]]:
     """Run this file twice; what each process found, case by case."""
     words = [sys.executable, __file__, str(folder), json.dumps(cases)]
-    quiet = os.environ | {"OMP_NUM_THREADS": "1"}
+    tests = str(Path(__file__).parents[1])  # where `tiny_run` is
+    quiet = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": tests}
     started = [
         subprocess.Popen([*words, rank], stdout=subprocess.PIPE, text=True, env=quiet) for rank in "01"
     ]

@@ -65,19 +65,15 @@ class MoviConfig:
     def at(cls, path: Path, *, use: Use) -> "MoviConfig | None":
         """Where a version's folder is, or below, with record files of such a name."""
         split: Literal["train", "validation"] = "train" if use == "train" else "validation"
-        if not _versions(path):
-            return None
-        return cls(path=str(path), split=split, checksums=use == "check")
+        return cls(path=str(path), split=split, checksums=use == "check") if _versions(path) else None
 
     def several(self) -> tuple[tuple[str, "MoviConfig"], ...]:
         """Settings of each variant and size at the path, of those that are chosen already, by its folder."""
-        path = Path(self.path).expanduser()
-        found = []
-        for folder in _chosen(self):
-            version = TfdsFolder(folder)
+        path, found = Path(self.path).expanduser(), []
+        for version in map(TfdsFolder, _chosen(self)):
             chosen = {"variant": version.name[-1], "size": version.video_shape("video")[1]}
-            config = from_dict(MoviConfig, to_dict(self) | chosen, where=str(folder))
-            found.append((folder.parent.relative_to(path).as_posix(), config))
+            config = from_dict(MoviConfig, to_dict(self) | chosen, where=str(version.folder))
+            found.append((version.folder.parent.relative_to(path).as_posix(), config))
         return tuple(found) if len(found) > 1 else ()
 
     def splits(self) -> tuple[str, ...]:
