@@ -1,6 +1,6 @@
 """A pack against loose files: pictures a second for one process, in the order of training.
 
-python benchmarks/packed.py [--pictures 1500] [--repeats 5] [--folder /tmp/packed]
+python benchmarks/packed.py [--pictures 1500] [--repeats 5] [--folder FOLDER]
 
 Loose files are read in fully random order, the pack in its own (windows of 16 shards). "cold" means that the
 system was told to forget the files (posix_fadvise), which it may do in part only.
