@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from dias.data.images import read_image
 from dias.data.inside import inside
+from dias.data.samples import ImageSample, fingerprint_below
 from dias.errors import FileError, SampleError
 
 Split = Literal["train2017", "val2017"]
@@ -104,3 +105,32 @@ class Pictures:
                 do="copy it from the archive again",
             )
         return image
+
+
+class WithoutLabels:
+    """What both annotations have in common: the pictures, and what can be told of them without a label."""
+
+    pictures: Pictures
+
+    def __len__(self) -> int:
+        return len(self.pictures.names)
+
+    def picture(self, index: int) -> ImageSample:
+        """Read the picture alone.
+
+        Raises:
+            SampleError: it is missing, damaged or of another size.
+        """
+        return ImageSample(image=self.pictures.read(index), name=self.name(index))
+
+    def encoded(self, index: int) -> bytes:
+        """The picture's file."""
+        return (self.pictures.folder / self.name(index)).read_bytes()
+
+    def name(self, index: int) -> str:
+        """Path below COCO's folder, such as `val2017/000000000139.jpg`."""
+        return self.pictures.names[index]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names and sizes of the pictures."""
+        return fingerprint_below(self.pictures.folder, self.pictures.names)

@@ -10,13 +10,14 @@ from jaxtyping import Bool, Int, Int32
 from dias.data.formats.json_file import read_json
 from dias.data.images import read_colours
 from dias.data.inside import inside
-from dias.data.samples import ImageSample, fingerprint_below
+from dias.data.samples import ImageSample
 from dias.data.sources.coco.layout import (
     Class,
     Id,
     Picture,
     Pictures,
     Split,
+    WithoutLabels,
     existing,
     panoptic_file,
     panoptic_folder,
@@ -48,7 +49,7 @@ class _Annotation(msgspec.Struct):
     categories: list[_Category]
 
 
-class PanopticCoco:
+class PanopticCoco(WithoutLabels):
     """Pictures in the order of their names, with masks, boxes, classes (`category_id`) and tracks (`id`).
 
     A picture that the JSON lists without an annotation has no object, and all its pixels are ignored.
@@ -72,9 +73,6 @@ class PanopticCoco:
         for name in filter(None, self.files):
             inside(self.segments_folder, name, named_by=file)
         self._table = _Table(found, [entry.segments_info if entry else [] for _, entry in pairs], file)
-
-    def __len__(self) -> int:
-        return len(self.files)
 
     def __getitem__(self, index: int) -> ImageSample:
         """Read a picture and its segments.
@@ -100,26 +98,6 @@ class PanopticCoco:
             classes=classes[objects].astype(np.int64),
             tracks=ids[objects].astype(np.int64),
         )
-
-    def picture(self, index: int) -> ImageSample:
-        """Read the picture alone.
-
-        Raises:
-            SampleError: it is missing, damaged or of another size.
-        """
-        return ImageSample(image=self.pictures.read(index), name=self.name(index))
-
-    def encoded(self, index: int) -> bytes:
-        """The picture's file."""
-        return (self.pictures.folder / self.name(index)).read_bytes()
-
-    def name(self, index: int) -> str:
-        """Path below COCO's folder, such as `val2017/000000000139.jpg`."""
-        return self.pictures.names[index]
-
-    def fingerprint(self) -> str:
-        """SHA-256 over names and sizes of the pictures."""
-        return fingerprint_below(self.pictures.folder, self.pictures.names)
 
 
 class _Table:

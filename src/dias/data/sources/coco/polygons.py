@@ -9,8 +9,17 @@ from jaxtyping import Bool
 
 from dias.data.formats.coco_mask import Region, decode
 from dias.data.formats.json_file import read_json
-from dias.data.samples import ImageSample, fingerprint_below
-from dias.data.sources.coco.layout import Class, Id, Picture, Pictures, Split, existing, instances_file
+from dias.data.samples import ImageSample
+from dias.data.sources.coco.layout import (
+    Class,
+    Id,
+    Picture,
+    Pictures,
+    Split,
+    WithoutLabels,
+    existing,
+    instances_file,
+)
 from dias.errors import FileError, SampleError
 from dias.masks import boxes_from_labels
 
@@ -28,7 +37,7 @@ class _Annotation(msgspec.Struct):
     annotations: list[_Thing]
 
 
-class PolygonCoco:
+class PolygonCoco(WithoutLabels):
     """Pictures in the order of their names, with masks, boxes, classes (`category_id`) and tracks (`id`).
 
     Args:
@@ -44,9 +53,6 @@ class PolygonCoco:
         found.images.sort(key=lambda picture: picture.file_name)
         self.pictures = Pictures(path, split, found.images, named_by=file)
         self._table = _Table(found, file)
-
-    def __len__(self) -> int:
-        return len(self.pictures.names)
 
     def __getitem__(self, index: int) -> ImageSample:
         """Read a picture and draw its things.
@@ -77,26 +83,6 @@ class PolygonCoco:
             classes=self._table.classes[objects].astype(np.int64),
             tracks=self._table.ids[objects].astype(np.int64),
         )
-
-    def picture(self, index: int) -> ImageSample:
-        """Read the picture alone.
-
-        Raises:
-            SampleError: it is missing, damaged or of another size.
-        """
-        return ImageSample(image=self.pictures.read(index), name=self.name(index))
-
-    def encoded(self, index: int) -> bytes:
-        """The picture's file."""
-        return (self.pictures.folder / self.name(index)).read_bytes()
-
-    def name(self, index: int) -> str:
-        """Path below COCO's folder, such as `val2017/000000000139.jpg`."""
-        return self.pictures.names[index]
-
-    def fingerprint(self) -> str:
-        """SHA-256 over names and sizes of the pictures."""
-        return fingerprint_below(self.pictures.folder, self.pictures.names)
 
 
 class _Table:
