@@ -1,6 +1,5 @@
 """A folder of folders of pictures, each of them the frames of a clip; with or without masks."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from dias.config import STRICT
 from dias.data.images import SUFFIXES, read_image, read_mask
 from dias.data.samples import ClipSample, fingerprint_below
 from dias.data.sources.contract import Use
+from dias.data.sources.walking import is_picture, visible_below
 from dias.errors import FileError, SampleError
 from dias.masks import boxes_from_labels
 
@@ -44,7 +44,7 @@ class FrameFoldersConfig:
             return None
         if any(file.is_file() for file in clips.iterdir() if not file.name.startswith(".")):
             return None
-        if not any(_is_picture(file) for _, _, files in os.walk(clips) for file in files):
+        if not any(is_picture(file) for _, files in visible_below(clips) for file in files):
             return None
         return cls(path=str(clips), masks=str(masks) if masks.is_dir() else None)
 
@@ -144,10 +144,8 @@ class FrameFolders:
 def _clips(folder: Path, *, without: Path | None) -> list[tuple[str, list[str]]]:
     """Clips below a folder and their frames, but none in the folder of masks when that lies inside."""
     found = []
-    for place, folders, files in os.walk(folder, onerror=_cannot_list):
-        here = Path(place)
-        folders[:] = [name for name in folders if _wanted(here / name, without=without)]
-        frames = sorted(filter(_is_picture, files), key=_by_number)
+    for here, files in visible_below(folder, without=without):
+        frames = sorted(filter(is_picture, files), key=_by_number)
         if frames and here != folder:
             found.append((here.relative_to(folder).as_posix(), frames))
     return sorted(found, key=lambda clip: _by_number(clip[0]))
@@ -159,18 +157,5 @@ def _by_number(name: str) -> tuple[list[tuple[str, int]], str]:
     return [(parts[i], int(parts[i + 1])) for i in range(0, len(parts) - 1, 2)], name
 
 
-def _wanted(folder: Path, *, without: Path | None) -> bool:
-    is_masks = without is not None and folder.resolve() == without.resolve()
-    return not folder.name.startswith(".") and not is_masks
-
-
 def _visible(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir() if not file.name.startswith(".")}
-
-
-def _is_picture(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-
-
-def _cannot_list(error: OSError) -> None:
-    raise FileError(error.filename, f"cannot be listed ({error.strerror})", do="check its permissions")

@@ -1,6 +1,5 @@
 """Any folder of pictures, with or without masks; or one picture."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from dias.config import STRICT
 from dias.data.images import SUFFIXES, read_image, read_mask
 from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
+from dias.data.sources.walking import is_picture, visible_below
 from dias.errors import FileError, SampleError
 from dias.masks import boxes_from_labels
 
@@ -113,22 +113,9 @@ class ImageFolder:
 
 def _pictures(folder: Path, *, without: Path | None) -> list[str]:
     """Find pictures below a folder, but none in the folder of masks when that lies inside."""
-    found = []
-    for place, folders, files in os.walk(folder, onerror=_cannot_list):
-        here = Path(place)
-        folders[:] = [name for name in folders if _wanted(here / name, without=without)]
-        found += [here / name for name in files if _is_picture(name)]
-    return sorted(file.relative_to(folder).as_posix() for file in found)
-
-
-def _wanted(folder: Path, *, without: Path | None) -> bool:
-    is_masks = without is not None and folder.resolve() == without.resolve()
-    return not folder.name.startswith(".") and not is_masks
-
-
-def _is_picture(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-
-
-def _cannot_list(error: OSError) -> None:
-    raise FileError(error.filename, f"cannot be listed ({error.strerror})", do="check its permissions")
+    found = [
+        (here / name).relative_to(folder).as_posix()
+        for here, names in visible_below(folder, without=without)
+        for name in filter(is_picture, names)
+    ]
+    return sorted(found)

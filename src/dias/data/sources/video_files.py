@@ -1,6 +1,5 @@
 """A folder of video files, or one file: every video is a clip. Needs `dias-ocl[video]`."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from dias.config import STRICT
 from dias.data.images import SUFFIXES as PICTURES
 from dias.data.samples import ClipSample, fingerprint_below
 from dias.data.sources.contract import Use
+from dias.data.sources.walking import visible_below
 from dias.errors import FileError, SampleError
 
 SUFFIXES = (
@@ -122,16 +122,10 @@ class VideoFiles:
 
 def _names(folder: Path) -> Iterator[str]:
     """Every file below a folder that is not hidden."""
-    for place, folders, files in os.walk(folder, onerror=_cannot_list):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for here, files in visible_below(folder):
         for name in files:
-            if not name.startswith("."):
-                yield (Path(place) / name).relative_to(folder).as_posix()
+            yield (here / name).relative_to(folder).as_posix()
 
 
 def _is_video(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
-
-
-def _cannot_list(error: OSError) -> None:
-    raise FileError(error.filename, f"cannot be listed ({error.strerror})", do="check its permissions")
