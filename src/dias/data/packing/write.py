@@ -3,9 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +12,6 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from dias.data.formats.json_file import read_json
-from dias.data.packing import worker
 from dias.data.packing.job import Job, Part
 from dias.data.packing.manifest import (
     FORMAT,
@@ -26,6 +23,7 @@ from dias.data.packing.manifest import (
     PackSettings,
     parse_manifest,
 )
+from dias.data.parallel import each
 from dias.data.samples import ImageSource
 from dias.errors import DiasError, FileError, SampleError
 from dias.files import write_atomic, write_json
@@ -139,27 +137,9 @@ def _write_shards(
     _check_space(job, len(todo))
     done = len(source) - sum(len(job.samples(number)) for number in todo)
     with ProgressLine("pack", total=len(source), done=done, shown=progress) as line:
-        for number in _each(job, todo, workers=workers):
+        for number in each(job.write, todo, workers=workers):
             done += len(job.samples(number))
             line.to(done, note=f"{line.speed:.1f} images/s")
-
-
-def _each(job: Job, todo: list[int], *, workers: int) -> Iterator[int]:
-    if workers <= 1 or len(todo) < 2:
-        for number in todo:
-            yield job.write(number)
-        return
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=worker.begin, initargs=(job.write,)
-    ) as pool:
-        futures = [pool.submit(worker.do, number) for number in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            # waits for the shards under way: without, leaving the pool would take the cancelling back
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 def _check_space(job: Job, shards: int) -> None:

@@ -12,8 +12,9 @@ from pydantic.dataclasses import dataclass
 from dias.config import STRICT
 from dias.data.images import read_image, read_mask
 from dias.data.inside import inside
-from dias.data.samples import ClipSample, fingerprint_below
+from dias.data.samples import ClipSample
 from dias.data.sources.contract import Use
+from dias.data.sources.frame_files import FrameFiles
 from dias.errors import FileError, SampleError
 from dias.masks import boxes_from_labels
 
@@ -94,7 +95,7 @@ class DavisConfig:
         return next((file for file in files if file.is_file()), None)
 
 
-class Davis:
+class Davis(FrameFiles):
     """Clips in the order of the list; segments are numbered as in the masks.
 
     Pixels of 255 are ignored. There are no classes; boxes are around the segments, tracks are their numbers.
@@ -109,16 +110,9 @@ class Davis:
 
     def __init__(self, names: Path, frames: Path, masks: Path, *, first_alone: bool) -> None:
         self.folder, self.masks = frames, masks
-        self._clips = _clips(names, frames)
+        self.clips = _clips(names, frames)
         self._first_alone = first_alone
-        self._annotated = [sum(1 for _ in (masks / name).glob("*.png")) for name, _ in self._clips]
-
-    def __len__(self) -> int:
-        return len(self._clips)
-
-    def length(self, index: int) -> int:
-        """Number of frames of a clip."""
-        return len(self._clips[index][1])
+        self._annotated = [sum(1 for _ in (masks / name).glob("*.png")) for name, _ in self.clips]
 
     def read(self, index: int, frames: Sequence[int] | None = None) -> ClipSample:
         """Read some frames of a clip, or all, with their masks.
@@ -148,7 +142,7 @@ class Davis:
         Raises:
             SampleError: a frame cannot be read, or is not of the size of the others.
         """
-        name, files = self._clips[index]
+        name, files = self.clips[index]
         images: list[UInt8[np.ndarray, "h w 3"]] = []
         for place in frames:
             file = self.folder / name / files[place]
@@ -161,23 +155,8 @@ class Davis:
                 )
         return ClipSample(frames=np.stack(images), name=name, numbers=tuple(frames))
 
-    def name(self, index: int) -> str:
-        """Name of a clip, such as `bike-packing`."""
-        return self._clips[index][0]
-
-    def fingerprint(self) -> str:
-        """SHA-256 over names and sizes of the frames."""
-        return fingerprint_below(
-            self.folder, (f"{name}/{file}" for name, files in self._clips for file in files)
-        )
-
-    def encoded(self, index: int, frame: int) -> bytes:
-        """The JPEG of a frame."""
-        name, files = self._clips[index]
-        return (self.folder / name / files[frame]).read_bytes()
-
     def _mask(self, index: int, place: int, *, size: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
-        name, files = self._clips[index]
+        name, files = self.clips[index]
         if place > 0 and self._first_alone and self._annotated[index] == 1:
             return np.full(size, _VOID, dtype=np.int32)
         return read_mask((self.masks / name / files[place]).with_suffix(".png"), size=size)

@@ -11,8 +11,9 @@ from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
 from dias.data.images import SUFFIXES, read_image, read_mask
-from dias.data.samples import ClipSample, fingerprint_below
+from dias.data.samples import ClipSample
 from dias.data.sources.contract import Use
+from dias.data.sources.frame_files import FrameFiles
 from dias.data.sources.walking import is_picture, visible_below
 from dias.errors import FileError, SampleError
 from dias.masks import boxes_from_labels
@@ -61,7 +62,7 @@ class FrameFoldersConfig:
         return FrameFolders(Path(self.path), masks=None if self.masks is None else Path(self.masks))
 
 
-class FrameFolders:
+class FrameFolders(FrameFiles):
     """Clips and their frames in the order of the numbers in their names: `9.png` comes before `10.png`."""
 
     def __init__(self, path: Path, *, masks: Path | None = None) -> None:
@@ -70,17 +71,10 @@ class FrameFolders:
         for folder in (self.folder, self.masks):
             if folder is not None and not folder.is_dir():
                 raise FileError(folder, "there is no such folder", do="check the path")
-        self._clips = _clips(self.folder, without=self.masks)
-        if not self._clips:
+        self.clips = _clips(self.folder, without=self.masks)
+        if not self.clips:
             kinds = " ".join(suffix[1:] for suffix in SUFFIXES)
             raise FileError(self.folder, f"holds no folder of frames (looked for {kinds})")
-
-    def __len__(self) -> int:
-        return len(self._clips)
-
-    def length(self, index: int) -> int:
-        """Number of pictures in a clip's folder."""
-        return len(self._clips[index][1])
 
     def read(self, index: int, frames: Sequence[int] | None = None) -> ClipSample:
         """Read some frames of a clip, or all, and their masks where the settings name a folder of masks.
@@ -114,24 +108,8 @@ class FrameFolders:
                 )
         return ClipSample(frames=np.stack(images), name=self.name(index), numbers=tuple(frames))
 
-    def name(self, index: int) -> str:
-        """Path of a clip's folder below the data set's, with forward slashes."""
-        return self._clips[index][0]
-
-    def fingerprint(self) -> str:
-        """SHA-256 over names and sizes of the frames."""
-        return fingerprint_below(
-            self.folder, (f"{name}/{file}" for name, files in self._clips for file in files)
-        )
-
-    def encoded(self, index: int, frame: int) -> bytes:
-        """The file of a frame."""
-        name, files = self._clips[index]
-        return (self.folder / name / files[frame]).read_bytes()
-
     def _paths(self, index: int, frames: Sequence[int]) -> list[Path]:
-        name, files = self._clips[index]
-        return [self.folder / name / files[place] for place in frames]
+        return [self.frame_file(index, place) for place in frames]
 
     def _mask(self, frame: Path, size: tuple[int, int]) -> np.ndarray:
         assert self.masks is not None

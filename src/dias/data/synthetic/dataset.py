@@ -2,10 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from dias.data.parallel import each
 from dias.data.synthetic.render import Rendering, render
 from dias.data.synthetic.scene import SHAPES, Scene, Variant, draw_scene
 from dias.errors import DiasError
@@ -60,7 +59,7 @@ def write_scenes(folder: Path, settings: SceneSettings, *, workers: int, progres
     todo = [i for i in range(settings.count) if not _part(folder, i).exists()]
     done = settings.count - len(todo)
     with ProgressLine("render", total=settings.count, done=done, shown=progress) as line:
-        for _ in _render_all(folder, settings, todo, workers):
+        for _ in each(partial(_write_one, folder, settings), todo, workers=workers):
             line.step(note=f"{line.speed:.1f} images/s")
     _finish(folder, settings)
 
@@ -90,22 +89,6 @@ def _visible(mask: UInt8[np.ndarray, "s s"], objects: int) -> list[int]:
     """Objects (from 0) that fill enough of the picture."""
     pixels = np.bincount(mask.ravel(), minlength=objects + 1)[1:]
     return [int(i) for i in np.flatnonzero(pixels >= _LEAST_VISIBLE * mask.size)]
-
-
-def _render_all(folder: Path, settings: SceneSettings, todo: list[int], workers: int) -> Iterator[int]:
-    if workers <= 1 or len(todo) < 2:
-        for index in todo:
-            yield _write_one(folder, settings, index)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_write_one, folder, settings, index) for index in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            # waits for the scenes under way: without, leaving the pool would take the cancelling back
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 def _write_one(folder: Path, settings: SceneSettings, index: int) -> int:
