@@ -38,3 +38,14 @@ def test_every_file_that_a_page_names_exists() -> None:
             assert (ROOT / page).parent.joinpath(link).exists(), (page, link)
         for test in re.findall(r"`((?:journeys|features|training)/test_\w+\.py)", text):
             assert (ROOT / "tests" / test).exists(), (page, test)
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    known = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+    for page in PAGES:
+        named = set(re.findall(r"::(test_\w+)", (ROOT / page).read_text(encoding="utf-8")))
+        assert named <= known, (page, named - known)
