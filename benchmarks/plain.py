@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from dias.models import ImageModel, SlotOutput
-from dias.nn.decoders import RandomARDecoder
+from dias.nn.decoders import RandomARDecoder, Target
+from dias.nn.decoders.output import squared_error
 
 
 class PlainModel(nn.Module):
@@ -31,14 +32,16 @@ class PlainModel(nn.Module):
             self.projection(features), self.queries(len(features), generator=generator)
         )
         known = self.known(len(features), features.shape[1], device=features.device, generator=generator)
+        reconstruction = self._decode(slots, features, known)
         return SlotOutput(
             slots=slots,
             mask=torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device),
             attention=[x.softmax(dim=1) for x in logits],
             attention_logits=logits,
-            target=features,
-            reconstruction=self._decode(slots, features, known),
+            target=Target(tokens=features),
+            reconstruction=reconstruction,
             decoder_attention=None,
+            error=squared_error(reconstruction, features),
         )
 
     def _aggregate(self, tokens: Tensor, slots: Tensor) -> tuple[Tensor, list[Tensor]]:

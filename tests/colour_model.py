@@ -38,7 +38,8 @@ class ColourBackbone(FrozenBackbone):
 class ColourModel(ImageModel):
     """Slot 0 is merged away, slots 1 to 3 take red, green and blue, slot 4 is kept and takes nothing."""
 
-    def from_features(self, features, queries=None, reduce=True, decode=True, generator=None):
+    def from_tokens(self, seen, queries=None, *, reduce=True, decode=True, generator=None):
+        features = seen.features
         b, m, _ = features.shape
         logits = torch.full((b, 5, m), -20.0)
         logits[:, 1:4] = 40 * features.mT
@@ -53,7 +54,7 @@ class ColourModel(ImageModel):
             mask=mask,
             attention=[first.softmax(dim=1), logits.softmax(dim=1)],
             attention_logits=[first, logits],
-            target=features,
+            target=None,
             reconstruction=None,
             decoder_attention=decoder,
         )

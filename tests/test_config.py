@@ -46,7 +46,7 @@ def test_a_wrong_change_is_named_in_one_line(change: str, said: str) -> None:
 
 
 def test_a_recipe_that_is_nowhere_lists_those_that_are() -> None:
-    with pytest.raises(DiasError, match="'cocoo': no such file, and not one of the shipped clevrtex, coco, "):
+    with pytest.raises(DiasError, match="'cocoo': no such file, and none that is shipped; did you mean coco"):
         read_recipe("cocoo")
 
 
@@ -68,3 +68,42 @@ def test_changing_copies() -> None:
 
 def test_yaml_keeps_the_order_of_the_class() -> None:
     assert to_yaml(read_recipe("scenes")).startswith("about:")
+
+
+def write(file: Path, text: str) -> Path:
+    file.write_text(text)
+    return file
+
+
+def test_a_recipe_that_extends_another_sets_only_what_differs(tmp_path: Path) -> None:
+    mine = write(
+        tmp_path / "mine.yaml",
+        "extends: scenes-cpu\nmodel:\n  queries: {kind: shared}\n  aggregation: {threshold: 0.5}\n"
+        "  decoder: {kind: broadcast_mlp, hidden: 32}\n",
+    )
+    base, found = read_recipe("scenes-cpu"), read_recipe(str(mine))
+    assert found.training == base.training
+    assert found.model.aggregation == replace(base.model.aggregation, threshold=0.5)
+    assert (
+        found.model.queries == NormalSharedConfig()
+    )  # of another kind: begun anew, without the base's slots
+    assert found.model.decoder == BroadcastMLPConfig(hidden=32)
+    further = write(tmp_path / "further.yaml", "extends: mine.yaml\ntraining: {steps: 7}\n")
+    assert read_recipe(str(further)) == replace(found, training=replace(found.training, steps=7))
+
+
+def test_recipes_in_a_circle_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", "extends: b.yaml\n")
+    other = write(tmp_path / "b.yaml", "extends: a.yaml\n")
+    with pytest.raises(FileError, match="extends itself"):
+        read_recipe(str(other))
+    with pytest.raises(FileError, match=r"extends \[1\]; give the name of a recipe"):
+        read_recipe(str(write(tmp_path / "c.yaml", "extends: [1]\n")))
+
+
+def test_settings_without_a_kind_are_of_the_usual_one() -> None:
+    """Checkpoints from before there were kinds of aggregation."""
+    found = from_dict(ImageModelConfig, {"aggregation": {"slot_dim": 8}})
+    assert found.aggregation == AggregationConfig(slot_dim=8)
+    with pytest.raises(DiasError, match="nothing"):
+        from_dict(ImageModelConfig, {"aggregation": {"kind": "nothing"}})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Discriminator, TypeAdapter, ValidationError
 
 from dias.errors import DiasError, FileError
 
@@ -15,6 +15,30 @@ from dias.errors import DiasError, FileError
 STRICT = ConfigDict(extra="forbid")
 
 T = TypeVar("T")
+
+
+def by_kind(usual: str) -> Discriminator:
+    """Tells the parts of a union of settings by their `kind`; without one, it is the usual kind.
+
+    Use: `Annotated[Annotated[A, Tag("a")] | Annotated[B, Tag("b")], by_kind("a")]`.
+    """
+
+    def kind_of(value: object) -> object:
+        return value.get("kind", usual) if isinstance(value, dict) else getattr(value, "kind", usual)
+
+    return Discriminator(kind_of)
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Lay changes over settings, part by part; a part of another `kind` takes the place of the whole."""
+    result = dict(base)
+    for key, value in changes.items():
+        before = base.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            same = value.get("kind", before.get("kind")) == before.get("kind")
+            value = merged(before, value) if same else value
+        result[key] = value
+    return result
 
 
 def from_dict(kind: type[T], values: object, *, where: str = "settings") -> T:
@@ -86,7 +110,9 @@ def _copied(values: dict[str, Any]) -> dict[str, Any]:
 def _faults(error: ValidationError, *, known: set[str]) -> list[str]:
     lines = []
     for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"])
+        *above, last = fault["loc"] or ("",)
+        places = [part for part in above if isinstance(part, int) or part in known]  # not a union's kinds
+        key = ".".join(map(str, [*places, last]))
         if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             wrong = str(fault["loc"][-1])  # a known key in the wrong place is no suggestion
             alike = difflib.get_close_matches(wrong, sorted(known - {wrong}), n=1)

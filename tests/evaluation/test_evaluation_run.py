@@ -107,12 +107,14 @@ class Knower(ImageModel):
     def __init__(self, backbone: Seer | None, *, order: list[int], decodes: bool = True) -> None:
         nn.Module.__init__(self)
         self.config, self.backbone, self.order, self.decodes = None, backbone, order, decodes
+        self.tokenizer = None
         self.seen: list[Tensor] = []
 
     def queries(self, batch: int, *, generator: torch.Generator | None = None) -> Float[Tensor, "b n d"]:
         return torch.randn(batch, SLOTS, 3, generator=generator)
 
-    def from_features(self, features, queries=None, reduce=True, decode=True, generator=None) -> SlotOutput:
+    def from_tokens(self, seen, queries=None, *, reduce=True, decode=True, generator=None) -> SlotOutput:
+        features = seen.features
         self.seen.append(queries)
         right = features[:, :, self.order].transpose(1, 2)
         wrong = torch.zeros_like(right)
@@ -123,7 +125,7 @@ class Knower(ImageModel):
         kept = right.sum(dim=2) > 0 if reduce else torch.ones(right.shape[:2], dtype=torch.bool)
         return SlotOutput(
             slots=queries, mask=kept, attention=[first, last], attention_logits=[first.log(), last.log()],
-            target=features, reconstruction=None, decoder_attention=last if self.decodes else None,
+            target=None, reconstruction=None, decoder_attention=last if self.decodes else None,
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dias.errors import SettingError
-from dias.nn.decoders import RandomARConfig, RandomARDecoder
+from dias.nn.decoders import RandomARConfig, RandomARDecoder, Target
 
 
 def decoder(**settings: object) -> RandomARDecoder:
@@ -30,7 +30,12 @@ def test_masking_in_place_equals_shuffling_and_unshuffling() -> None:
     part = decoder().train()
     slots, target = torch.randn(3, 4, 6), torch.randn(3, 20, 8)
     known = part.draw_known(3, 20, device=torch.device("cpu"), generator=torch.Generator().manual_seed(5))
-    ours = part(slots, torch.ones(3, 4, dtype=torch.bool), target, generator=torch.Generator().manual_seed(5))
+    ours = part(
+        slots,
+        torch.ones(3, 4, dtype=torch.bool),
+        Target(tokens=target),
+        generator=torch.Generator().manual_seed(5),
+    )
     torch.testing.assert_close(ours.reconstruction, shuffled(part, slots, target, known))
 
 
@@ -57,14 +62,16 @@ def test_evaluation_is_deterministic_and_gives_a_probability_map() -> None:
     part = decoder().eval()
     slots, target = torch.randn(3, 4, 6), torch.randn(3, 20, 8)
     kept = torch.tensor([[True, True, False, True]]).expand(3, -1)
-    first, second = part(slots, kept, target), part(slots, kept, target)
+    first, second = part(slots, kept, Target(tokens=target)), part(slots, kept, Target(tokens=target))
     assert torch.equal(first.reconstruction, second.reconstruction)
     assert first.attention is not None
     torch.testing.assert_close(first.attention.sum(dim=1), torch.ones(3, 20))
     assert (first.attention[:, 2] == 0).all()
     changed = slots.clone()
     changed[:, 2] += 100  # a masked slot may hold anything
-    torch.testing.assert_close(part(changed, kept, target).reconstruction, first.reconstruction)
+    torch.testing.assert_close(
+        part(changed, kept, Target(tokens=target)).reconstruction, first.reconstruction
+    )
 
 
 def test_the_map_costs_nothing_in_accuracy() -> None:
@@ -74,12 +81,12 @@ def test_the_map_costs_nothing_in_accuracy() -> None:
     x, memory = part.norm_in(part.token_in(target) + part.positions), part.slot_in(slots)
     for layer in part.layers:
         x = layer(x, memory, kept)
-    torch.testing.assert_close(part(slots, kept, target).reconstruction, x)
+    torch.testing.assert_close(part(slots, kept, Target(tokens=target)).reconstruction, x)
 
 
 def test_narrow_decoder_reads_tokens_out() -> None:
     part = decoder(width=4)
-    out = part(torch.randn(2, 3, 6), torch.ones(2, 3, dtype=torch.bool), torch.randn(2, 20, 8))
+    out = part(torch.randn(2, 3, 6), torch.ones(2, 3, dtype=torch.bool), Target(tokens=torch.randn(2, 20, 8)))
     assert out.reconstruction.shape == (2, 20, 8)
 
 

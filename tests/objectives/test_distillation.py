@@ -74,11 +74,12 @@ def test_total_is_reconstruction_plus_ramped_distillation(kind: str) -> None:
     output = SlotOutput(
         slots=torch.randn(2, 4, 3), mask=ALL,
         attention=[x.softmax(1) for x in logits], attention_logits=logits,
-        target=torch.zeros(2, 9, 5), reconstruction=torch.full((2, 9, 5), 2.0), decoder_attention=None,
+        target=None, reconstruction=None, decoder_attention=None, error=torch.tensor([3.0, 5.0]),
+        penalties={"sparsity": torch.tensor(0.5)},
     )  # fmt: skip
     config = ObjectiveConfig(distillation=kind, distillation_weight=0.3)  # type: ignore[arg-type]
     loss = image_loss(output, config=config, progress=0.25)
     weight = 0.3 * 0.5 * (1 - math.cos(math.pi / 4))
     assert loss.reconstruction.item() == pytest.approx(4)
-    assert loss.total.item() == pytest.approx(4 + weight * loss.distillation.item())
+    assert loss.total.item() == pytest.approx(4.5 + weight * loss.distillation.item())
     assert (loss.distillation.item() > 0) == (kind != "none")

@@ -50,10 +50,17 @@ class BackboneConfig:
 
 @plain_dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Features of a batch, row by row of the grid (rows, columns); float32."""
+    """A batch as a model sees it.
+
+    Attributes:
+        features: float32, row by row of the grid.
+        grid: its rows and columns.
+        images: the pictures themselves, for models that explain more than features.
+    """
 
     features: Float[Tensor, "b m c"]
     grid: tuple[int, int]
+    images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"] | None = None
 
 
 class FrozenBackbone(nn.Module):

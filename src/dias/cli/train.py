@@ -44,10 +44,9 @@ def train(
     """
     import json
 
-    from dias.config import read_yaml
     from dias.errors import DiasError
     from dias.training.elsewhere import data_at
-    from dias.training.recipe import read_recipe, recipe_file
+    from dias.training.recipe import read_recipe, read_settings, recipe_file
     from dias.training.run import Machine
     from dias.training.run import train as run
 
@@ -55,7 +54,7 @@ def train(
     if data_set and data is None:
         raise DiasError("--data-set goes with --data; for the recipe's own data: --set data.train.KEY=VALUE")
     if data is not None:
-        before = read_yaml(recipe_file(recipe)).get("data")
+        before = read_settings(recipe).get("data")
         chosen = data_at(data, before, settings=data_set or [])
         changes = [*(f"data.{key}={json.dumps(value)}" for key, value in chosen.items()), *changes]
     if cache is not None:

@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Pictures (0 to 255) or the backbone's features of them: one of the two is None.
+    """Pictures (0 to 255), or the backbone's features of them, or both.
 
     Attributes:
         indices: place of each in the data set.
@@ -152,10 +152,14 @@ class CachedViews(Dataset[Tensor]):
 
     Args:
         read: gives the features, tokens by channels, of a picture's view.
+        pictures: the same views, for models that explain pictures; None leaves them out.
     """
 
-    def __init__(self, read: Callable[[int, int], np.ndarray]) -> None:
+    def __init__(
+        self, read: Callable[[int, int], np.ndarray], *, pictures: ViewedImages | None = None
+    ) -> None:
         self.read = read
+        self.pictures = pictures
 
     def __getitem__(self, key: Key) -> Float16[Tensor, "m c"]:
         return torch.from_numpy(np.array(self.read(*key), dtype=np.float16))  # copied out of the mapped file
@@ -163,7 +167,7 @@ class CachedViews(Dataset[Tensor]):
     def batch(self, keys: list[Key]) -> Batch:
         """Read a batch."""
         return Batch(
-            images=None,
+            images=None if self.pictures is None else self.pictures.batch(keys).images,
             features=torch.stack([self[key] for key in keys]),
             indices=torch.tensor([index for index, _ in keys]),
         )

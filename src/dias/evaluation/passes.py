@@ -21,7 +21,7 @@ def both_passes(
     """
     drawn = [model.queries(1, generator=_noise(seed, index)) for index in indices]
     queries = torch.cat(drawn).to(tokens.features.device)
-    plain, final = (model.from_features(tokens.features, queries, reduce=reduce) for reduce in (False, True))
+    plain, final = (model.from_tokens(tokens, queries, reduce=reduce) for reduce in (False, True))
     return plain, final
 
 

@@ -61,7 +61,7 @@ def stages(
         raise DiasError(f"{sample.name}: has no masks, so it cannot be evaluated; use `dias segment` on it")
     backbone = backbone_of(model)
     images = as_tensor(shown.image)[None]
-    tokens = backbone(images.to(device_of(backbone)))
+    tokens = model.see(images.to(device_of(backbone)))
     plain, final = both_passes(model, tokens, indices=[index], seed=config.seed)
     found = [
         _labels(maps, output.mask, grid=tokens.grid, size=size)

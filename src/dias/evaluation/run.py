@@ -123,7 +123,7 @@ def evaluate_all(
             backbone = backbone_of(one.model)
             key = f"{backbone.weights.sha256} {backbone.config} {device_of(backbone)}"
             if key not in seen:
-                seen[key] = backbone(batch.images.to(device_of(backbone)))
+                seen[key] = one.model.see(batch.images.to(device_of(backbone)))
             one.add(seen[key], batch, config=config)
         if clustering is not None:
             add_clustering(baselines, next(iter(seen.values())), batch, config=config, clustering=clustering)

@@ -218,13 +218,14 @@ class Segmenter:
     @torch.inference_mode()
     def _find(self, seen: Sequence[_Seen], *, compare: bool) -> _Found:
         pictures = torch.from_numpy(np.stack([one.picture for one in seen])).permute(0, 3, 1, 2)
-        tokens = self.backbone(pictures.to(self.queries.device))
+        pictures = pictures.to(self.queries.device)
+        tokens = replace(self.backbone(pictures), images=pictures)
         queries, decode = self.queries.expand(len(seen), -1, -1), self.map == "decoder"
         plain = None
         with torch.autocast(queries.device.type, torch.bfloat16, enabled=self.half):
-            final = self.model.from_features(tokens.features, queries, decode=decode)
+            final = self.model.from_tokens(tokens, queries, decode=decode)
             if compare:
-                plain = self.model.from_features(tokens.features, queries, reduce=False, decode=decode)
+                plain = self.model.from_tokens(tokens, queries, reduce=False, decode=decode)
 
         def chosen(aggregation: Tensor, decoder: Tensor | None) -> Tensor:
             return (aggregation if decoder is None else decoder).float().cpu()

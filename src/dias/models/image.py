@@ -1,22 +1,26 @@
-"""DIAS on images: backbone -> tokens -> slots -> reconstruction."""
+"""Models of images: backbone -> tokens -> slots -> what they explain."""
 
 import copy
 from dataclasses import replace
+from math import isqrt
 
 from jaxtyping import Bool, Float, UInt8
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from dias.backbones.frozen import BackboneConfig, FrozenBackbone
+from dias.backbones.frozen import BackboneConfig, FrozenBackbone, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.models.outputs import SlotOutput
+from dias.models.target import TargetKind, target_channels, target_of
 from dias.nn.chance import Chance
-from dias.nn.decoders import Decoder, RandomARConfig
+from dias.nn.decoders import Decoded, Decoder, RandomARConfig, Target
 from dias.nn.mlp import token_projection
 from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.kinds import AnyAggregation
 from dias.nn.slots.queries import NormalSharedConfig, Queries
+from dias.nn.tokenizers import Tokenizer, TokenizerPart
 from dias.nn.whitening import FeaturePCA
 
 
@@ -28,6 +32,8 @@ class ImageModelConfig:
         channels: of a backbone feature.
         positions: tokens an image has (16 x 16 for 224 pixels and patches of 14).
         pca: train on so many standardised principal components of the features; None keeps all.
+        tokenizer: makes codes of the pictures or features; trained before, then frozen.
+        target: what the decoder explains: features, the tokenizer's codes, or both side by side.
     """
 
     backbone: BackboneConfig = Field(default_factory=BackboneConfig)
@@ -35,13 +41,18 @@ class ImageModelConfig:
     positions: PositiveInt = 256
     pca: PositiveInt | None = None
     queries: Queries = Field(default_factory=NormalSharedConfig)
-    aggregation: AggregationConfig = Field(default_factory=AggregationConfig)
+    aggregation: AnyAggregation = Field(default_factory=AggregationConfig)
+    tokenizer: Tokenizer | None = None
+    target: TargetKind = "features"
     decoder: Decoder = Field(default_factory=RandomARConfig)
 
     def build(self, *, backbone: FrozenBackbone | None = None) -> "ImageModel":
         """Put the parts together; without a backbone the model takes features only."""
         if self.pca is not None and self.pca > self.channels:
             raise SettingError("model.pca", self.pca, f"is more than model.channels, {self.channels}")
+        if (self.tokenizer is None) != (self.target == "features"):
+            needs = "needs a tokenizer" if self.tokenizer is None else "has no use for model.tokenizer"
+            raise SettingError("model.target", self.target, needs)
         if backbone is not None and backbone.channels != self.channels:
             raise DiasError(
                 f"setting model.channels: {self.channels}, {backbone.weights.name} has {backbone.channels}"
@@ -62,9 +73,23 @@ class ImageModel(nn.Module):
         self.projection = token_projection(token_dim)
         self.queries = config.queries.build(dim=slot_dim)
         self.aggregation = config.aggregation.build(token_dim=token_dim)
+        self.tokenizer: TokenizerPart | None = None
+        if config.tokenizer is not None:
+            self.tokenizer = config.tokenizer.build(channels=config.channels, positions=config.positions)
+            self.tokenizer.requires_grad_(False)
         self.decoder = config.decoder.build(
-            slot_dim=slot_dim, token_dim=token_dim, positions=config.positions
+            slot_dim=slot_dim,
+            token_dim=target_channels(config.target, feature_dim=token_dim, tokenizer=self.tokenizer),
+            positions=config.positions,
+            codes=None if self.tokenizer is None else self.tokenizer.codes,
         )
+
+    def train(self, mode: bool = True) -> "ImageModel":
+        """Switch modes; the frozen parts stay in evaluation mode."""
+        super().train(mode)
+        if self.tokenizer is not None:
+            self.tokenizer.eval()
+        return self
 
     def forward(
         self,
@@ -79,12 +104,21 @@ class ImageModel(nn.Module):
         Raises:
             DiasError: the model was built without a backbone.
         """
+        seen = self.see(images)
+        return self.from_tokens(seen, reduce=reduce, decode=decode, generator=generator), seen.grid
+
+    def see(self, images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"]) -> Tokens:
+        """What the model's parts are given of pictures: their frozen features, and themselves.
+
+        Raises:
+            DiasError: the model was built without a backbone.
+        """
         if self.backbone is None:
             raise DiasError(
                 "this model has no backbone: give it features (from_features), or load one with it"
             )
-        seen = self.backbone(images)
-        return self.from_features(seen.features, reduce=reduce, decode=decode, generator=generator), seen.grid
+        seen: Tokens = self.backbone(images)
+        return replace(seen, images=images)
 
     def from_features(
         self,
@@ -94,10 +128,25 @@ class ImageModel(nn.Module):
         decode: bool = True,
         generator: Chance = None,
     ) -> SlotOutput:
-        """Find the objects in backbone features.
+        """Find the objects in backbone features of a square grid; otherwise as `from_tokens`."""
+        tokens = features.shape[1]
+        rows = isqrt(tokens) if isqrt(tokens) ** 2 == tokens else 1
+        seen = Tokens(features=features, grid=(rows, tokens // rows))
+        return self.from_tokens(seen, queries, reduce=reduce, decode=decode, generator=generator)
+
+    def from_tokens(
+        self,
+        seen: Tokens,
+        queries: Float[Tensor, "b n d"] | None = None,
+        *,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        decode: bool = True,
+        generator: Chance = None,
+    ) -> SlotOutput:
+        """Find the objects in what `see` gives.
 
         Args:
-            features: of the backbone, before any reduction of channels.
+            seen: features of the backbone, before any reduction of channels; and what else there is.
             queries: where the slots start; drawn from the model's own when None.
             reduce: merge redundant slots and aggregate once more; False stops after plain Slot Attention.
             decode: also reconstruct. In evaluation this gives the decoder's attention.
@@ -106,14 +155,21 @@ class ImageModel(nn.Module):
 
         Raises:
             DiasError: features or queries have another width than the model, or more or fewer tokens than
-                its decoder knows.
+                its decoder knows; or the decoder explains pictures and there are none.
         """
-        self._check(features, queries, decode=decode)
-        target = self.reduce_features(features)
+        self._check(seen.features, queries, decode=decode)
+        reduced = self.reduce_features(seen.features)
+        tokens = self.projection(reduced)
         if queries is None:
-            queries = self.queries(len(features), generator=generator)
-        found = self.aggregation(self.projection(target), queries, reduce=reduce)
-        decoded = self.decoder(found.slots, found.kept, target, generator=generator) if decode else None
+            queries = self.queries(len(tokens), generator=generator)
+        queries = self.queries.preheat(queries, tokens)
+        found = self.aggregation(tokens, queries, reduce=reduce, generator=generator)
+        target = decoded = None
+        if decode:
+            target = target_of(seen, reduced, kind=self.config.target, tokenizer=self.tokenizer)
+            decoded = self.decode(
+                found.slots, found.kept, target, presence=found.presence, generator=generator
+            )
         return SlotOutput(
             slots=found.slots,
             mask=found.kept,
@@ -122,7 +178,23 @@ class ImageModel(nn.Module):
             target=target,
             reconstruction=None if decoded is None else decoded.reconstruction,
             decoder_attention=None if decoded is None else decoded.attention,
+            error=None if decoded is None else decoded.error,
+            penalties=found.penalties | self.queries.penalties(queries, found.slots, found.kept),
         )
+
+    def decode(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        target: Target,
+        *,
+        presence: Float[Tensor, "b n"] | None = None,
+        generator: Chance = None,
+    ) -> Decoded:
+        """Explain the target by slots; `presence` as in `Aggregated`."""
+        learned = {} if presence is None else {"presence": presence}
+        decoded: Decoded = self.decoder(slots, kept, target, generator=generator, **learned)
+        return decoded
 
     def _check(self, features: Tensor, queries: Tensor | None, *, decode: bool) -> None:
         channels, tokens = features.shape[-1], features.shape[-2]
@@ -138,7 +210,13 @@ class ImageModel(nn.Module):
             raise DiasError(f"queries: {queries.shape[-1]} wide, the model's slots are {width}")
 
     def with_threshold(self, threshold: float) -> "ImageModel":
-        """The same weights under another threshold of reduction (cosine distance, 0 to 2)."""
+        """The same weights under another threshold of reduction (cosine distance, 0 to 2).
+
+        Raises:
+            DiasError: this kind of aggregation has none.
+        """
+        if not isinstance(self.config.aggregation, AggregationConfig):
+            raise DiasError(f"threshold: an aggregation of kind {self.config.aggregation.kind} has none")
         twin = copy.copy(self)
         twin._modules = dict(self._modules)
         twin.config = replace(self.config, aggregation=replace(self.config.aggregation, threshold=threshold))

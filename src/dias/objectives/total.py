@@ -1,9 +1,9 @@
 """What training minimises: reconstruction plus ramped self-distillation."""
 
 from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
 from typing import Annotated, Literal
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -30,21 +30,30 @@ class ObjectiveConfig:
 
 @plain_dataclass(frozen=True, kw_only=True)
 class Loss:
-    """The loss and its parts; `distillation` is before its weight."""
+    """The loss and its parts.
+
+    Attributes:
+        distillation: before its weight.
+        penalties: what parts of the model added, weighted, by name.
+    """
 
     total: Float[Tensor, ""]
     reconstruction: Float[Tensor, ""]
     distillation: Float[Tensor, ""]
+    penalties: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 
 
 def image_loss(output: SlotOutput, *, config: ObjectiveConfig, progress: float) -> Loss:
-    """Mean squared error over all tokens, plus distillation weighted by the ramp at `progress` (0 to 1)."""
-    assert output.reconstruction is not None
-    reconstruction = F.mse_loss(output.reconstruction.float(), output.target.detach().float())
+    """The decoder's error, plus distillation weighted by the ramp at `progress` (0 to 1), plus penalties."""
+    assert output.error is not None
+    reconstruction = output.error.mean()
     distillation = _distillation(output, config)
     weight = config.distillation_weight * cosine_ramp(progress)
     return Loss(
-        total=reconstruction + weight * distillation, reconstruction=reconstruction, distillation=distillation
+        total=reconstruction + weight * distillation + sum(output.penalties.values()),
+        reconstruction=reconstruction,
+        distillation=distillation,
+        penalties=output.penalties,
     )
 
 

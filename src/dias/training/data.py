@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import lightning as L
 import numpy as np
@@ -82,7 +83,8 @@ class TrainingData(L.LightningDataModule):
             blocks=self.source.blocks(self.indices) if isinstance(self.source, Sharded) else None,
         )
         readers = self.recipe.data.readers(devices=self.trainer.num_devices)
-        return Remaining(training_loader(self.samples, order, workers=0 if self.cache else readers))
+        alone = isinstance(self.samples, CachedViews) and self.samples.pictures is None
+        return Remaining(training_loader(self.samples, order, workers=0 if alone else readers))
 
     def skipped(self, *, device: torch.device) -> list[Skipped]:
         """Training pictures that any process could not read; every one must ask. `device` is its own."""
@@ -96,14 +98,15 @@ class TrainingData(L.LightningDataModule):
         """Views of the training pictures, or their cached features."""
         data, cache = self.recipe.data, self.cache
         if cache is not None:
-            return CachedViews(lambda index, view: cache.read(self.indices[index], view))
-        return ViewedImages(
-            self.source,
-            size=data.size,
-            seed=self.recipe.training.seed,
-            policy=data.bad_images,
-            indices=self.indices,
-        )
+            pictures = None
+            if self.recipe.model.tokenizer is not None:
+                pictures = self._pictures(seed=cache.key.seed, policy="stop")
+            return CachedViews(lambda index, view: cache.read(self.indices[index], view), pictures=pictures)
+        return self._pictures(seed=self.recipe.training.seed, policy=data.bad_images)
+
+    def _pictures(self, *, seed: int, policy: Literal["stop", "skip"]) -> ViewedImages:
+        size = self.recipe.data.size
+        return ViewedImages(self.source, size=size, seed=seed, policy=policy, indices=self.indices)
 
     @torch.no_grad()
     def fit_pca(self, model: ImageModel) -> float:

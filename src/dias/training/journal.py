@@ -40,8 +40,8 @@ class Journal(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Add up losses; write their means now and then."""
-        for name in ("loss", "reconstruction", "distillation"):
-            value = outputs[name].detach().float()
+        for name, found in outputs.items():
+            value = found.detach().float()
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
         self._count += 1
         if trainer.global_step % self.every == 0 and (batch_idx + 1) % trainer.accumulate_grad_batches == 0:

@@ -6,6 +6,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from dias.backbones.frozen import Tokens
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
 from dias.models.image import ImageModel
@@ -38,24 +39,29 @@ class ImageTraining(L.LightningModule):
             "loss": loss.total,
             "reconstruction": loss.reconstruction.detach(),
             "distillation": loss.distillation.detach(),
+            **{name: value.detach() for name, value in loss.penalties.items()},
         }
 
     def _loss(self, batch: Batch, *, part: int) -> Loss:
         training = self.recipe.training
-        features = batch.features
-        if features is None:
-            assert batch.images is not None
-            assert self.model.backbone is not None
-            features = self.model.backbone(batch.images).features
+        seen = self._seen(batch)
         progress = self.global_step / training.steps
         probability = training.reduction_at(progress)
-        size = len(features)
+        size = len(seen.features)
         chance = Share(start=(part * self.trainer.world_size + self.global_rank) * size, total=training.batch)
-        chosen = uniform(size, chance=chance, device=features.device) < probability
-        output = self.model.from_features(
-            features.float(), reduce=chosen if probability > 0 else False, generator=chance
-        )
+        chosen = uniform(size, chance=chance, device=seen.features.device) < probability
+        output = self.model.from_tokens(seen, reduce=chosen if probability > 0 else False, generator=chance)
         return image_loss(output, config=self.recipe.objective, progress=progress)
+
+    def _seen(self, batch: Batch) -> Tokens:
+        """Features from the cache, or of the pictures."""
+        if batch.features is None:
+            assert batch.images is not None
+            return self.model.see(batch.images)
+        backbone = self.model.backbone
+        assert backbone is not None
+        side = self.recipe.data.size
+        return Tokens(features=batch.features.float(), grid=backbone.grid(side, side), images=batch.images)
 
     def configure_gradient_clipping(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dias.backbones.frozen import Tokens
 from dias.data.samples import ImageSource
 from dias.errors import DiasError
 from dias.models.image import ImageModel
@@ -149,7 +150,10 @@ def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
         torch.autograd.graph.saved_tensors_hooks(count, lambda value: value),
     ):
         features = torch.randn(1, config.positions, config.channels, device=device)
-        image_loss(model.from_features(features), config=recipe.objective, progress=1.0)
+        images = torch.zeros(1, 3, recipe.data.size, recipe.data.size, dtype=torch.uint8, device=device)
+        assert model.backbone is not None
+        seen = Tokens(features=features, grid=model.backbone.grid(*images.shape[-2:]), images=images)
+        image_loss(model.from_tokens(seen), config=recipe.objective, progress=1.0)
     model.train(mode)
     return sum(kept.values())
 

@@ -1,17 +1,18 @@
 """A recipe: one experiment as one typed value, read from and saved to YAML."""
 
+import difflib
 import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from dias.config import STRICT, from_dict, read_yaml, to_yaml, with_changes
+from dias.config import STRICT, from_dict, merged, read_yaml, to_yaml, with_changes
 from dias.data.sources import Source
-from dias.errors import DiasError
+from dias.errors import DiasError, FileError
 from dias.files import write_text
 from dias.models.image import ImageModelConfig
 from dias.objectives import ObjectiveConfig, cosine_ramp
@@ -111,8 +112,8 @@ class Recipe:
 
 
 def shipped() -> list[str]:
-    """Names of the recipes that come with the package."""
-    return sorted(file.stem for file in _folder().glob("*.yaml"))
+    """Names of the recipes that come with the package: of data sets, then of methods."""
+    return [file.stem for file in _files()]
 
 
 def recipe_file(name: str) -> Path:
@@ -121,11 +122,26 @@ def recipe_file(name: str) -> Path:
     Raises:
         DiasError: it is neither; the message lists the shipped ones.
     """
-    if name in shipped():
-        return _folder() / f"{name}.yaml"
+    for file in _files():
+        if file.stem == name:
+            return file
     if Path(name).is_file():
         return Path(name)
-    raise DiasError(f"recipe {name!r}: no such file, and not one of the shipped {', '.join(shipped())}")
+    alike = difflib.get_close_matches(name, shipped(), n=3)
+    meant = f"did you mean {' or '.join(alike)}?" if alike else "`dias recipes list` lists the shipped ones"
+    raise DiasError(f"recipe {name!r}: no such file, and none that is shipped; {meant}")
+
+
+def read_settings(name: str) -> dict[str, Any]:
+    """What a recipe file or a shipped recipe sets, laid over what it extends; not checked yet.
+
+    A file with `extends: NAME` holds only what differs from another recipe (a shipped one, or a file beside
+    it). Settings are laid over part by part; a part of another `kind` takes the place of the whole.
+
+    Raises:
+        DiasError: a file is missing or is no YAML; or recipes extend one another in a circle.
+    """
+    return _settings(recipe_file(name), seen=())
 
 
 def read_recipe(name: str, *, changes: Sequence[str] = ()) -> Recipe:
@@ -134,8 +150,7 @@ def read_recipe(name: str, *, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         DiasError: names every unknown key and impossible value.
     """
-    file = recipe_file(name)
-    return from_dict(Recipe, with_changes(read_yaml(file), changes), where=str(file))
+    return from_dict(Recipe, with_changes(read_settings(name), changes), where=str(recipe_file(name)))
 
 
 def save_recipe(recipe: Recipe, file: Path) -> None:
@@ -143,5 +158,20 @@ def save_recipe(recipe: Recipe, file: Path) -> None:
     write_text(file, to_yaml(recipe))
 
 
-def _folder() -> Path:
-    return Path(str(files("dias") / "recipes"))
+def _settings(file: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if file in seen:
+        raise FileError(file, "extends itself", do="leave `extends` out of one of the recipes")
+    own = read_yaml(file)
+    base = own.pop("extends", None)
+    if base is None:
+        return own
+    if not isinstance(base, str):
+        raise FileError(file, f"extends {base!r}", do="give the name of a recipe, or a file")
+    beside = file.parent / base
+    below = beside if beside.is_file() else recipe_file(base)
+    return merged(_settings(below, seen=(*seen, file)), own)
+
+
+def _files() -> list[Path]:
+    folder = Path(str(files("dias") / "recipes"))
+    return sorted(folder.glob("*.yaml")) + sorted((folder / "methods").glob("*.yaml"))

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int64
 from PIL import Image
 from torch import Tensor
 
+from dias.backbones.frozen import Tokens
 from dias.data.samples import ImageSource
 from dias.evaluation.agreement import scores_by
 from dias.evaluation.protocol import rules_of
@@ -151,7 +152,9 @@ def _segment(
     model: ImageModel, batch: HeldOut, *, device: torch.device
 ) -> tuple[Int64[Tensor, "b h w"], Bool[Tensor, "b n"], Float[Tensor, " b"]]:
     generator = torch.Generator().manual_seed(_NOISE_SEED)  # the same queries at every validation
-    output = model.from_features(batch.features.to(device).float(), generator=generator)
+    images = batch.images.to(device) if model.tokenizer is not None else None
+    seen = Tokens(features=batch.features.to(device).float(), grid=batch.grid, images=images)
+    output = model.from_tokens(seen, generator=generator)
     error = _reconstruction_error(model, output, generator=generator)
     attention = output.decoder_attention if output.decoder_attention is not None else output.attention[-1]
     height, width = batch.images.shape[-2:]
@@ -163,13 +166,12 @@ def _reconstruction_error(
     model: ImageModel, output: SlotOutput, *, generator: torch.Generator
 ) -> Float[Tensor, " b"]:
     """As in training, with most tokens hidden: a decoder that is given all of them need not ask the slots."""
+    assert output.target is not None
     model.decoder.train()
     try:
-        decoded = model.decoder(output.slots, output.mask, output.target, generator=generator)
+        return model.decode(output.slots, output.mask, output.target, generator=generator).error
     finally:
         model.decoder.eval()
-    error: Tensor = (decoded.reconstruction - output.target).square().mean(dim=(1, 2))
-    return error
 
 
 def _preference(scores: dict[str, float]) -> float:

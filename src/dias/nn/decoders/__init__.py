@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dias.nn.decoders.broadcast_mlp import BroadcastMLPConfig, BroadcastMLPDecoder
-from dias.nn.decoders.output import Decoded
+from dias.nn.decoders.output import Decoded, Target
 from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
 
 Decoder = Annotated[RandomARConfig | BroadcastMLPConfig, Field(discriminator="kind")]
@@ -17,4 +17,5 @@ __all__ = [
     "Decoder",
     "RandomARConfig",
     "RandomARDecoder",
+    "Target",
 ]

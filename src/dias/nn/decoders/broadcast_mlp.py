@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
-from dias.nn.decoders.output import Decoded
+from dias.nn.decoders.output import Decoded, Target, squared_error
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -22,8 +22,10 @@ class BroadcastMLPConfig:
     layers: PositiveInt = 3
     hidden: PositiveInt = 2048
 
-    def build(self, *, slot_dim: int, token_dim: int, positions: int) -> "BroadcastMLPDecoder":
-        """Make the module for `positions` tokens of `token_dim` channels."""
+    def build(
+        self, *, slot_dim: int, token_dim: int, positions: int, codes: int | None = None
+    ) -> "BroadcastMLPDecoder":
+        """Make the module for `positions` tokens of `token_dim` channels; it does not ask for their codes."""
         return BroadcastMLPDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
@@ -44,12 +46,12 @@ class BroadcastMLPDecoder(nn.Module):
         self,
         slots: Float[Tensor, "b n d"],
         kept: Bool[Tensor, "b n"],
-        target: Float[Tensor, "b m c"],
+        target: Target,
         *,
         generator: Chance = None,
     ) -> Decoded:
-        """Reconstruct tokens from slots alone; `target` only says how many, nothing is random."""
+        """Reconstruct tokens from slots alone; nothing is random."""
         painted = self.mlp(slots[:, :, None] + self.positions)  # b n m c+1
         alpha = painted[..., -1].float().masked_fill(~kept[..., None], -torch.inf).softmax(dim=1)
         mixed = (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1)
-        return Decoded(reconstruction=mixed, attention=alpha)
+        return Decoded(reconstruction=mixed, attention=alpha, error=squared_error(mixed, target.tokens))

@@ -1,14 +1,39 @@
-"""What every decoder returns."""
+"""What every decoder is given to explain, and what it returns."""
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a decoder has to explain.
+
+    Attributes:
+        tokens: vectors: frozen features, or what a tokenizer made of the picture, or both side by side.
+        codes: their numbers in the tokenizer's codebook; None where there is none.
+    """
+
+    tokens: Float[Tensor, "b m c"]
+    codes: Int64[Tensor, "b m"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """Reconstructed tokens, and how each token's explanation is shared by slots (sums to 1 over n)."""
+    """What slots explain.
+
+    Attributes:
+        reconstruction: what the decoder predicts: tokens, logits over codes, or the noise of a diffusion.
+        attention: how each token's explanation is shared by slots (sums to 1 over n); None if there is none.
+        error: how far each image's prediction is from the truth, in the decoder's own measure; float32.
+    """
 
     reconstruction: Float[Tensor, "b m c"]
     attention: Float[Tensor, "b n m"] | None
+    error: Float[Tensor, " b"]
+
+
+def squared_error(prediction: Float[Tensor, "b m c"], truth: Float[Tensor, "b m c"]) -> Float[Tensor, " b"]:
+    """Mean over tokens and channels of the squared difference, for each image; truth has no gradient."""
+    return (prediction.float() - truth.detach().float()).square().mean(dim=(1, 2))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance, uniform, whole
-from dias.nn.decoders.output import Decoded
+from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.transformer import DecoderLayer
 
 
@@ -34,8 +34,10 @@ class RandomARConfig:
     known_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     random_order: bool = True
 
-    def build(self, *, slot_dim: int, token_dim: int, positions: int) -> "RandomARDecoder":
-        """Make the module for `positions` tokens of `token_dim` channels."""
+    def build(
+        self, *, slot_dim: int, token_dim: int, positions: int, codes: int | None = None
+    ) -> "RandomARDecoder":
+        """Make the module for `positions` tokens of `token_dim` channels; it does not ask for their codes."""
         width = self.width or token_dim
         if width % self.heads:
             raise SettingError("model.decoder.heads", self.heads, f"must divide the decoder's width {width}")
@@ -70,27 +72,32 @@ class RandomARDecoder(nn.Module):
         self,
         slots: Float[Tensor, "b n d"],
         kept: Bool[Tensor, "b n"],
-        target: Float[Tensor, "b m c"],
+        target: Target,
         *,
         generator: Chance = None,
     ) -> Decoded:
         """Predict `target`: in training from a random part of it, in evaluation (with the map) from all."""
-        tokens = self.token_in(target)
+        truth = target.tokens
+        tokens = self.token_in(truth)
         if self.training:
-            known = self.draw_known(len(target), target.shape[1], device=target.device, generator=generator)
+            known = self.draw_known(*truth.shape[:2], device=truth.device, generator=generator)
             tokens = torch.where(known[..., None], tokens, self.mask_token.to(tokens.dtype))
         memory = self.slot_in(slots)
         x = self.norm_in(tokens + self.positions)
         if self.training:
             for layer in self.layers:
                 x = layer(x, memory, kept)
-            return Decoded(reconstruction=self.out(x), attention=None)
+            return self._decoded(x, truth, attention=None)
         for layer in self.layers[:-1]:
             x = layer(x, memory, kept)
         last = self.layers[-1]
         assert isinstance(last, DecoderLayer)
         x, attention = last.with_map(x, memory, kept)
-        return Decoded(reconstruction=self.out(x), attention=attention)
+        return self._decoded(x, truth, attention=attention)
+
+    def _decoded(self, x: Tensor, truth: Tensor, *, attention: Tensor | None) -> Decoded:
+        found = self.out(x)
+        return Decoded(reconstruction=found, attention=attention, error=squared_error(found, truth))
 
     def draw_known(
         self,

@@ -1,8 +1,8 @@
 """Tokens into slots: iterations of Slot Attention, redundancy reduction, re-initialized aggregation."""
 
 from dataclasses import dataclass as plain_dataclass
-from dataclasses import replace
-from typing import Annotated
+from dataclasses import field, replace
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.errors import SettingError
+from dias.nn.chance import Chance
 from dias.nn.slots.competition import Competition
 from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AggregationConfig:
-    """Settings of the aggregation; the last five are what DIAS adds, or BO-QSA.
+    """Settings of Slot Attention; the last five are what DIAS adds, or BO-QSA.
 
     Attributes:
         slot_dim: width of a slot.
@@ -30,6 +31,7 @@ class AggregationConfig:
         reduce_after: rounds before the reduction; T - 1 in the paper, None means that.
     """
 
+    kind: Literal["slot_attention"] = "slot_attention"
     slot_dim: PositiveInt = 256
     iterations: PositiveInt = 3
     bilevel: bool = False
@@ -50,11 +52,22 @@ class AggregationConfig:
 
 @plain_dataclass(frozen=True, kw_only=True)
 class Aggregated:
-    """Slots, which of them are kept (True), and each round's attention logits (-inf: not kept)."""
+    """What an aggregation of any kind gives.
+
+    Attributes:
+        slots: one vector an object.
+        kept: True = the slot is there.
+        logits: of each round's attention; -inf where a slot is not kept.
+        presence: 1 where a slot is kept and 0 elsewhere, with a gradient to what decided it; None if nothing
+            that learns did.
+        penalties: what this aggregation wants minimised beside the model's loss, weighted, by name.
+    """
 
     slots: Float[Tensor, "b n d"]
     kept: Bool[Tensor, "b n"]
     logits: list[Float[Tensor, "b n m"]]
+    presence: Float[Tensor, "b n"] | None = None
+    penalties: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 
 
 class Aggregation(nn.Module):
@@ -79,6 +92,7 @@ class Aggregation(nn.Module):
         queries: Float[Tensor, "b n d"],
         *,
         reduce: bool | Bool[Tensor, " b"] = True,
+        generator: Chance = None,
     ) -> Aggregated:
         """Aggregate tokens into slots.
 
@@ -86,6 +100,7 @@ class Aggregation(nn.Module):
             tokens: projected features.
             queries: where the slots start.
             reduce: whether to merge redundant slots; a tensor decides image by image, as training does.
+            generator: nothing is random here; other kinds of aggregation draw from it.
         """
         keys, values = self.competition.keys_values(tokens)
         wanted = self.config.reduction and reduce is not False

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -39,7 +39,23 @@ class NormalSeparateConfig:
 Queries = Annotated[NormalSharedConfig | NormalSeparateConfig, Field(discriminator="kind")]
 
 
-class NormalShared(nn.Module):
+class QueryPart(nn.Module):
+    """What every kind of queries can be asked."""
+
+    def preheat(
+        self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"]
+    ) -> Float[Tensor, "b n d"]:
+        """Move drawn queries to where the picture's projected tokens want them; here they stay."""
+        return queries
+
+    def penalties(
+        self, queries: Float[Tensor, "b n d"], slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """What this part wants minimised, weighted, by name, once the slots are found; here nothing."""
+        return {}
+
+
+class NormalShared(QueryPart):
     """Queries drawn from one Gaussian, in training and in evaluation: slots differ by their noise alone.
 
     The number of slots is no property of the weights: change `slots` at any time.
@@ -57,7 +73,7 @@ class NormalShared(nn.Module):
         return self.mean + self.log_std.exp() * noise
 
 
-class NormalSeparate(nn.Module):
+class NormalSeparate(QueryPart):
     """A Gaussian per slot; noise in training only, so that evaluation is deterministic."""
 
     def __init__(self, *, slots: int, dim: int) -> None:

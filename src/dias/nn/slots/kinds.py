@@ -1,0 +1,14 @@
+"""The kinds of aggregation there are. A new one is a file beside this and its line in the union.
+
+Each has settings with `slot_dim` and `build(token_dim=)`, and a module that takes tokens, queries and
+`reduce` and gives `Aggregated`.
+"""
+
+from typing import Annotated
+
+from pydantic import Tag
+
+from dias.config import by_kind
+from dias.nn.slots.aggregation import AggregationConfig
+
+AnyAggregation = Annotated[Annotated[AggregationConfig, Tag("slot_attention")], by_kind("slot_attention")]
