@@ -8,14 +8,17 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from dias.config import from_dict, to_dict
 from dias.errors import CheckpointError
 from dias.files import write_atomic
 from dias.models.image import ImageModel, ImageModelConfig
+from dias.nn.tokenizers import TokenizerPart
 from dias.provenance import Provenance, record
 
 FORMAT = "dias-checkpoint-1"
+TOKENIZER_FORMAT = "dias-tokenizer-1"
 _NAMES = ("best.safetensors", "last.safetensors")
 
 
@@ -36,7 +39,7 @@ def save_model(
         notes: anything that JSON can hold, such as step and validation scores.
         half: store fp16, for weights that are shipped.
     """
-    state = {name: value.detach().cpu().contiguous() for name, value in model.head_state().items()}
+    state = model.head_state()
     if half:
         state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     weights = model.backbone.weights if model.backbone is not None else None
@@ -47,8 +50,39 @@ def save_model(
         "provenance": json.dumps((provenance or record()).to_dict()),
         "notes": json.dumps(notes or {}),
     }
-    whole = save(state, metadata=header)  # in memory first: writing it is then our own, and so are its errors
-    write_atomic(file, lambda stream: stream.write(whole))
+    _write(file, state, header)
+
+
+def save_tokenizer(
+    file: Path, tokenizer: TokenizerPart, config: ImageModelConfig, *, notes: dict[str, Any] | None = None
+) -> None:
+    """Write a tokenizer of its own, in one step; `config` is of the model that it is for."""
+    header = {
+        "format": TOKENIZER_FORMAT,
+        "tokenizer": json.dumps(to_dict(config.tokenizer)),
+        "provenance": json.dumps(record().to_dict()),
+        "notes": json.dumps(notes or {}),
+    }
+    _write(file, tokenizer.state_dict(), header)
+
+
+def fill_tokenizer(model: ImageModel, file: Path) -> None:
+    """Copy a tokenizer's weights into a model whose tokenizer has the same settings.
+
+    Raises:
+        CheckpointError: the file is damaged, or no tokenizer, or one of other settings.
+    """
+    assert model.tokenizer is not None
+    try:
+        with safe_open(file, framework="pt") as opened:
+            header = opened.metadata() or {}
+        settings = json.loads(header["tokenizer"]) if header.get("format") == TOKENIZER_FORMAT else None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(file, f"cannot be read ({error})") from None
+    if settings != to_dict(model.config.tokenizer):
+        what = "is no tokenizer" if settings is None else "is a tokenizer of other settings"
+        raise CheckpointError(file, what, do="give the one that the recipe trains (earlier.weights)")
+    _copy(file, model.tokenizer.state_dict())
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -141,7 +175,17 @@ def fill(model: ImageModel, file: Path) -> None:
     Raises:
         CheckpointError: the file is damaged, or its weights are not the model's.
     """
-    own = model.head_state()
+    _copy(file, model.head_state())
+
+
+def _write(file: Path, state: dict[str, Tensor], header: dict[str, str]) -> None:
+    state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    whole = save(state, metadata=header)  # in memory first: writing it is then our own, and so are its errors
+    write_atomic(file, lambda stream: stream.write(whole))
+
+
+def _copy(file: Path, own: dict[str, Tensor]) -> None:
+    """Copy what a file holds into tensors of the same names and shapes."""
     try:
         with safe_open(file, framework="pt") as opened:
             stored = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no dict)

@@ -1,32 +1,48 @@
-"""The Lightning module: the only place that knows model, loss and data together."""
+"""Lightning modules: the only places that know model, loss and data together."""
 
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from dias.backbones.frozen import Tokens
+from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.checkpoints import save_model
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
 from dias.models.image import ImageModel
 from dias.nn.chance import Share, uniform
-from dias.objectives import Loss, image_loss
+from dias.objectives import image_loss
 from dias.training.recipe import Recipe
 from dias.training.schedule import learning_rate_share
 
 
-class ImageTraining(L.LightningModule):
-    """Trains an image model by a recipe.
+class Training(L.LightningModule):
+    """What all kinds of training share: steps, optimizer, and what is kept of them.
 
     Every random number of a step comes from (seed, step, place in the step's whole batch): a resumed run
     needs no saved random state, and the number of processes and of accumulated parts changes nothing.
+
+    Attributes:
+        recipe: of the run.
+        backbone: of the pictures; frozen.
     """
 
-    def __init__(self, recipe: Recipe, model: ImageModel) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.model = model
+    recipe: Recipe
+    backbone: FrozenBackbone
+
+    def loss(self, batch: Batch, *, part: int) -> dict[str, Tensor]:
+        """Loss of a part of a step's batch: the sum under `loss`, and its parts by name."""
+        raise NotImplementedError
+
+    def trained(self) -> dict[str, Tensor]:
+        """Everything that training changes, by name; the frozen backbone stays out."""
+        raise NotImplementedError
+
+    def save(self, file: Path, *, notes: dict[str, Any]) -> None:
+        """Write what has been trained so far as a checkpoint of its own."""
+        raise NotImplementedError
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step, the same in each of its parts: `Share` draws for all of them."""
@@ -34,34 +50,17 @@ class ImageTraining(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Loss of one batch; the parts go to the journal and the progress bar."""
-        loss = self._loss(batch, part=batch_idx % self.recipe.training.accumulate)
-        return {
-            "loss": loss.total,
-            "reconstruction": loss.reconstruction.detach(),
-            "distillation": loss.distillation.detach(),
-            **{name: value.detach() for name, value in loss.penalties.items()},
-        }
+        parts = self.loss(batch, part=batch_idx % self.recipe.training.accumulate)
+        return {name: value if name == "loss" else value.detach() for name, value in parts.items()}
 
-    def _loss(self, batch: Batch, *, part: int) -> Loss:
-        training = self.recipe.training
-        seen = self._seen(batch)
-        progress = self.global_step / training.steps
-        probability = training.reduction_at(progress)
-        size = len(seen.features)
-        chance = Share(start=(part * self.trainer.world_size + self.global_rank) * size, total=training.batch)
-        chosen = uniform(size, chance=chance, device=seen.features.device) < probability
-        output = self.model.from_tokens(seen, reduce=chosen if probability > 0 else False, generator=chance)
-        return image_loss(output, config=self.recipe.objective, progress=progress)
+    def chance(self, size: int, *, part: int) -> Share:
+        """The place of `size` rows in the step's whole batch."""
+        place = part * self.trainer.world_size + self.global_rank
+        return Share(start=place * size, total=self.recipe.training.batch)
 
-    def _seen(self, batch: Batch) -> Tokens:
-        """Features from the cache, or of the pictures."""
-        if batch.features is None:
-            assert batch.images is not None
-            return self.model.see(batch.images)
-        backbone = self.model.backbone
-        assert backbone is not None
-        side = self.recipe.data.size
-        return Tokens(features=batch.features.float(), grid=backbone.grid(side, side), images=batch.images)
+    def progress(self) -> float:
+        """Share of the steps that are made, 0 to 1."""
+        return self.global_step / self.recipe.training.steps
 
     def configure_gradient_clipping(
         self,
@@ -76,7 +75,7 @@ class ImageTraining(L.LightningModule):
         Raises:
             TrainingError: says at which step, and what helps.
         """
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.training.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._weights(), self.recipe.training.clip)
         if not bool(norm.isfinite()):
             raise TrainingError(
                 f"step {self.global_step}: loss or gradient is not a number, the weights are untouched. "
@@ -87,8 +86,7 @@ class ImageTraining(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Adam over everything but the frozen backbone, with the recipe's schedule."""
         training = self.recipe.training
-        weights = [p for p in self.model.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(weights, lr=training.lr, fused=True)
+        optimizer = torch.optim.Adam(self._weights(), lr=training.lr, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer,
             lambda step: learning_rate_share(
@@ -97,13 +95,16 @@ class ImageTraining(L.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def _weights(self) -> list[nn.Parameter]:
+        return [value for value in self.parameters() if value.requires_grad]
+
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch; Lightning itself refuses frozen dataclasses."""
         return batch.to(device)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Everything that is trained; the frozen backbone stays out of the saved state."""
-        return {f"model.{name}": value for name, value in self.model.head_state().items()}
+        return {f"model.{name}": value for name, value in self.trained().items()}
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Read what `state_dict` wrote."""
@@ -114,6 +115,60 @@ class ImageTraining(L.LightningModule):
         with torch.no_grad():
             for name, value in own.items():
                 value.copy_(state_dict[name])
+
+
+class ImageTraining(Training):
+    """Trains an image model by a recipe.
+
+    Args:
+        recipe: what to do.
+        model: with its backbone.
+        teacher: of an earlier stage, that the model learns from; frozen.
+    """
+
+    def __init__(self, recipe: Recipe, model: ImageModel, *, teacher: ImageModel | None = None) -> None:
+        super().__init__()
+        assert model.backbone is not None
+        self.recipe = recipe
+        self.model = model
+        self.backbone = model.backbone
+        self.teacher = None if teacher is None else teacher.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "ImageTraining":
+        """Switch modes; the teacher stays in evaluation mode."""
+        super().train(mode)
+        if self.teacher is not None:
+            self.teacher.eval()
+        return self
+
+    def loss(self, batch: Batch, *, part: int) -> dict[str, Tensor]:
+        """As the recipe's objective says."""
+        seen = self._seen(batch)
+        size, device = len(seen.features), seen.features.device
+        probability = self.recipe.training.reduction_at(self.progress())
+        chance = self.chance(size, part=part)
+        chosen = uniform(size, chance=chance, device=device) < probability
+        output = self.model.from_tokens(seen, reduce=chosen if probability > 0 else False, generator=chance)
+        loss = image_loss(output, config=self.recipe.objective, progress=self.progress())
+        named = {"loss": loss.total, "reconstruction": loss.reconstruction, "distillation": loss.distillation}
+        return named | loss.penalties
+
+    def trained(self) -> dict[str, Tensor]:
+        """The model but for its backbone."""
+        return self.model.head_state()
+
+    def save(self, file: Path, *, notes: dict[str, Any]) -> None:
+        """Write the model."""
+        save_model(file, self.model, notes=notes)
+
+    def _seen(self, batch: Batch) -> Tokens:
+        """Features from the cache, or of the pictures."""
+        if batch.features is None:
+            assert batch.images is not None
+            return self.model.see(batch.images)
+        side = self.recipe.data.size
+        grid = self.backbone.grid(side, side)
+        return Tokens(features=batch.features.float(), grid=grid, images=batch.images)
 
 
 def _mixed(*numbers: int) -> int:

@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -101,14 +102,66 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class TokenizerStage:
+    """Before the model, its tokenizer is trained, by the loss of its own.
+
+    Attributes:
+        weights: a trained tokenizer of the same settings (a file, or a run's folder) in place of training.
+        training: as of a recipe; its seed is always the recipe's.
+    """
+
+    kind: Literal["tokenizer"] = "tokenizer"
+    weights: str | None = None
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TeacherStage:
+    """Before the model, another is trained, that it then learns from (SPOT).
+
+    Attributes:
+        weights: a checkpoint in place of training.
+        model, objective: of the teacher.
+        training: as of a recipe; its seed is always the recipe's.
+    """
+
+    kind: Literal["teacher"] = "teacher"
+    weights: str | None = None
+    model: ImageModelConfig
+    objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+
+
+EarlierStage = Annotated[TokenizerStage | TeacherStage, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Recipe:
-    """One experiment. `about` says what it is, in a line."""
+    """One experiment.
+
+    Attributes:
+        about: what it is, in a line.
+        earlier: what is trained before, by the same command, on the same data.
+    """
 
     about: str = ""
     data: DataConfig
     model: ImageModelConfig = Field(default_factory=ImageModelConfig)
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    earlier: EarlierStage | None = None
+
+    def of_earlier(self) -> "Recipe":
+        """The recipe of the earlier stage alone."""
+        stage = self.earlier
+        assert stage is not None
+        training = replace(stage.training, seed=self.training.seed)
+        about = f"{stage.kind} of: {self.about}"
+        if isinstance(stage, TokenizerStage):
+            return replace(self, about=about, training=training, earlier=None)
+        return Recipe(
+            about=about, data=self.data, model=stage.model, objective=stage.objective, training=training
+        )
 
 
 def shipped() -> list[str]:

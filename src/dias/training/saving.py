@@ -8,10 +8,9 @@ import lightning as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from dias.checkpoints import save_model
 from dias.errors import CheckpointError
 from dias.files import write_atomic
-from dias.training.module import ImageTraining
+from dias.training.module import Training
 
 STATE = "state.ckpt"
 
@@ -41,6 +40,14 @@ class AtomicCheckpoints(TorchCheckpointIO):
         return state
 
 
+def saved_step(folder: Path) -> int | None:
+    """The step that a run can go on from; None if it has saved nothing."""
+    if not (folder / STATE).exists():
+        return None
+    state = torch.load(folder / STATE, map_location="cpu", weights_only=True, mmap=True)
+    return int(state["global_step"])
+
+
 class Saving(L.Callback):
     """Keeps the state to resume from, the last model, and the one that validation likes best."""
 
@@ -48,15 +55,13 @@ class Saving(L.Callback):
         self.folder = folder
         self.best = -float("inf")
 
-    def save(
-        self, trainer: L.Trainer, module: ImageTraining, *, scores: dict[str, float], score: float
-    ) -> None:
+    def save(self, trainer: L.Trainer, module: Training, *, scores: dict[str, float], score: float) -> None:
         """Write last.safetensors, best.safetensors if this is it, then the state (with the best score)."""
         if trainer.is_global_zero:
             notes = {"step": trainer.global_step, "seed": module.recipe.training.seed, "validation": scores}
-            save_model(self.folder / "last.safetensors", module.model, notes=notes)
+            module.save(self.folder / "last.safetensors", notes=notes)
             if score > self.best:
-                save_model(self.folder / "best.safetensors", module.model, notes=notes)
+                module.save(self.folder / "best.safetensors", notes=notes)
         self.best = max(self.best, score)
         trainer.save_checkpoint(self.folder / STATE)
 

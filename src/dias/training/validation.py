@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -25,7 +25,7 @@ from dias.models.outputs import SlotOutput
 from dias.training.held_out import HeldOut, Place, everyones, look_at
 from dias.training.interruption import Listening
 from dias.training.journal import Journal
-from dias.training.module import ImageTraining
+from dias.training.module import ImageTraining, Training
 from dias.training.progress import TrainingProgress
 from dias.training.saving import Saving
 from dias.viz.overlay import overlay
@@ -71,12 +71,10 @@ class Validation(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Read the held-out pictures, on the device that the model is on by now; not after a signal."""
-        assert isinstance(pl_module, ImageTraining)
-        backbone = pl_module.model.backbone
-        assert backbone is not None
+        assert isinstance(pl_module, Training)
         self.held_out, skipped = look_at(
             self.source,
-            backbone,
+            pl_module.backbone,
             size=self.size,
             batch=_BATCH,
             device=pl_module.device,
@@ -96,32 +94,54 @@ class Validation(L.Callback):
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
         if not stepped or (step % self.every and step != trainer.max_steps):
             return
-        assert isinstance(pl_module, ImageTraining)
-        model = pl_module.model
-        model.eval()
+        assert isinstance(pl_module, Training)
+        pl_module.eval()
         try:
-            scores = validate(model, self.held_out, device=pl_module.device)
+            scores = self.scores(pl_module)
             self.journal.write(trainer, {f"val_{name}": value for name, value in scores.items()})
             if trainer.is_global_zero and self.held_out:
-                self._draw(model, step, pl_module.device)
+                self._draw(pl_module, step)
         finally:
-            model.train()
+            pl_module.train()
         if self.progress is not None:
             self.progress.foreground = scores.get("ari_foreground")
-        self.saving.save(trainer, pl_module, scores=scores, score=_preference(scores))
+        self.saving.save(trainer, pl_module, scores=scores, score=self.preference(scores))
+
+    def scores(self, module: Training) -> dict[str, float]:
+        """What a validation finds, by name."""
+        assert isinstance(module, ImageTraining)
+        return validate(module.model, self.held_out, device=module.device)
+
+    def preference(self, scores: dict[str, float]) -> float:
+        """What makes one checkpoint better than another: mBO and mIoU; without them, the reconstruction.
+
+        They are missing without masks, and not a number where no picture's mask shows an object.
+        """
+        overlap = (scores["mbo"] + scores["miou"]) / 2 if "mbo" in scores else math.nan
+        return -scores["reconstruction"] if math.isnan(overlap) else overlap
+
+    def drawn(self, module: Training, batch: HeldOut) -> list[UInt8[np.ndarray, "h w 3"]]:
+        """A picture of what is found in each picture of a batch."""
+        assert isinstance(module, ImageTraining)
+        labels, _, _ = _segment(module.model, batch, device=module.device)
+        return [
+            overlay(_pixels(image), found.numpy().astype(np.int32))
+            for image, found in zip(batch.images, labels.cpu(), strict=True)
+        ]
 
     @torch.no_grad()
-    def _draw(self, model: ImageModel, step: int, device: torch.device) -> None:
+    def _draw(self, module: Training, step: int) -> None:
         """Pictures of the first held-out images, under `pictures/` in the run's folder."""
         first = self.held_out[0]
-        labels, _, _ = _segment(model, first, device=device)
-        rows = []
-        for image, found in zip(first.images[:_PICTURES], labels[:_PICTURES].cpu(), strict=True):
-            picture = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-            rows.append([picture, overlay(picture, found.numpy().astype(np.int32))])
+        shown = zip(first.images[:_PICTURES], self.drawn(module, first), strict=False)
+        rows = [[_pixels(image), picture] for image, picture in shown]
         sheet = contact_sheet(rows, titles=["image", f"step {step}"])
         file = self.folder / "pictures" / f"step-{step:06d}.png"
         write_atomic(file, lambda stream: Image.fromarray(sheet).save(stream, "PNG"))
+
+
+def _pixels(image: UInt8[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
 
 
 @torch.no_grad()
@@ -172,12 +192,3 @@ def _reconstruction_error(
         return model.decode(output.slots, output.mask, output.target, generator=generator).error
     finally:
         model.decoder.eval()
-
-
-def _preference(scores: dict[str, float]) -> float:
-    """What makes one checkpoint better than another: mBO and mIoU; without them, the reconstruction.
-
-    They are missing without masks, and not a number where no picture's mask shows an object.
-    """
-    overlap = (scores["mbo"] + scores["miou"]) / 2 if "mbo" in scores else math.nan
-    return -scores["reconstruction"] if math.isnan(overlap) else overlap
