@@ -7,7 +7,7 @@ from typing import IO
 import pytest
 
 from dias.errors import FileError
-from dias.files import atomic, sha256, write_atomic, write_json
+from dias.files import atomic, check_writable, sha256, write_atomic, write_json
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
@@ -55,3 +55,13 @@ def test_nan_becomes_null(tmp_path: Path) -> None:
 def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"result\.json: cannot be written \(.*; choose another folder"):
+        check_writable(tmp_path / "file" / "result.json")
+    with pytest.raises(FileError, match="is a folder; give the name of a file"):
+        check_writable(tmp_path)
+    check_writable(tmp_path / "new" / "result.json")
+    assert list((tmp_path / "new").iterdir()) == []

@@ -57,7 +57,7 @@ class Interrupted(TrainingError):
 
     Attributes:
         code: what the command line exits with: 0 when a scheduler wants its machine back, as that is no
-            failure; 2 after Ctrl-C.
+            failure; 130 after Ctrl-C, as shells expect.
     """
 
     def __init__(self, line: str, *, code: int) -> None:

@@ -39,6 +39,25 @@ def atomic(file: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def check_writable(file: Path) -> None:
+    """Make sure that `file` can be written, before hours are spent on what it is to hold.
+
+    Raises:
+        FileError: it is a folder, or its own folder cannot be made or written.
+    """
+    if file.is_dir():
+        raise FileError(file, "is a folder", do="give the name of a file")
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise FileError(
+            file, f"cannot be written ({error.strerror or error})", do="choose another folder"
+        ) from error
+
+
 def write_atomic(file: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a binary stream, then put it at `file` in one step."""
     with atomic(file) as part, part.open("wb") as stream:

@@ -249,3 +249,9 @@ def test_places_that_cannot_be_written_are_named(dias: Dias, tiny: Path, tmp_pat
     ):
         assert str(file) in dias(*words).line
     assert file.read_text() == "mine"
+
+
+def test_the_version_is_told(dias: Dias) -> None:
+    said = dias("--version")
+    assert said.code == 0
+    assert said.out.startswith("dias 0.")

@@ -91,3 +91,8 @@ def test_the_list_and_one_of_it(dias: Dias) -> None:
     assert "val2017: 5,000 images" in said.out
     assert "dias train coco" in said.out
     assert "did you mean voc" in dias("data", "list", "vocc").line
+
+
+def test_a_page_of_another_name_is_refused_before_anything_is_read(dias: Dias, tmp_path: Path) -> None:
+    said = dias("data", "check", tmp_path, "--out", tmp_path / "page.txt").line
+    assert said.endswith("page.txt: is no name of a page; give one that ends in .html")

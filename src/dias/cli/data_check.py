@@ -30,11 +30,16 @@ def check(
     """
     import os
 
-    from dias.files import write_json
+    from dias.errors import FileError
+    from dias.files import check_writable, write_json
     from dias.inspection import inspect
     from dias.inspection.text import all_shown, fault_lines, lines
     from dias.provenance import record
 
+    if out is not None:
+        if out.suffix.lower() not in (".html", ".htm"):
+            raise FileError(out, "is no name of a page", do="give one that ends in .html")
+        check_writable(out)
     found = inspect(
         path,
         settings=data_set or [],

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from dias.cli.options import DataSettings
 
@@ -47,14 +47,18 @@ def pack(
     config = config_for(data, use="train", settings=data_set or [])
     source = images_of(config.build())
     print(in_words(config, images=len(source)), file=sys.stderr)
-    made = write(
-        source,
-        out,
-        PackSettings(per_shard=per_shard, size=size, quality=quality),
-        origin=to_dict(config),
-        workers=workers or default_workers(),
-        bad_images=bad_images,
-    )
+    try:
+        made = write(
+            source,
+            out,
+            PackSettings(per_shard=per_shard, size=size, quality=quality),
+            origin=to_dict(config),
+            workers=workers or default_workers(),
+            bad_images=bad_images,
+        )
+    except KeyboardInterrupt:
+        print(f"dias: stopped; finished shards are kept in {out}: run it again to go on", file=sys.stderr)
+        raise Exit(130) from None
     for one in made.left_out:
         print(f"left out, unreadable: {one.name}: {one.reason}")
     print(

@@ -105,6 +105,7 @@ def evaluate(
     )
     from dias.evaluation import markdown as as_markdown
     from dias.evaluation import table as as_table
+    from dias.files import check_writable
 
     if len(paths) < 2:
         raise DiasError(
@@ -120,6 +121,7 @@ def evaluate(
         "bad_images": bad_images,
     }  # fmt: skip
     config = from_dict(EvaluationConfig, settings, where="dias eval")
+    check_writable(out)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
     print(in_words(data, images=len(source)), file=sys.stderr)

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
+from typer import Exit, Option
 
 from dias.cli import cache, data, evaluate, import_official, recipes, report, segment, synth, train
 from dias.errors import DiasError, Interrupted
@@ -21,14 +23,28 @@ app.command("segment")(segment.segment)
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("import-official")(import_official.import_official)
-app.add_typer(data.app, name="data")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
 
 
+@app.callback(invoke_without_command=True)
+def about(
+    version: Annotated[bool, Option("--version", help="Print the version, and end.", is_eager=True)] = False,
+) -> None:
+    """Object-centric learning: images to object vectors and masks, without labels."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"dias {installed('dias-ocl')}")
+        raise Exit
+
+
 def main() -> None:
-    """Run a verb; what the user can mend ends in one line and exit code 2; a preempted run with 0."""
+    """Run a verb.
+
+    What the user can mend ends in one line and exit code 2; a preempted run with 0; Ctrl-C with 130.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         app()

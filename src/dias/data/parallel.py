@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
 
@@ -24,7 +25,8 @@ def each(task: Callable[[int], int], numbers: Sequence[int], *, workers: int) ->
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(task,)
     ) as pool:
-        futures = [pool.submit(_do, number) for number in numbers]
+        with _deaf():  # workers start here, and inherit it
+            futures = [pool.submit(_do, number) for number in numbers]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -32,6 +34,16 @@ def each(task: Callable[[int], int], numbers: Sequence[int], *, workers: int) ->
             # waits for what is under way: without, leaving the pool would take the cancelling back
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Hold Ctrl-C back, for this thread and the processes it starts; it comes when the body is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(task: Callable[[int], int]) -> None:

@@ -123,7 +123,7 @@ class Interruption(L.Callback):
             raise SystemExit(0)
         raise Interrupted(
             f"interrupted at step {trainer.global_step}, nothing lost: go on with --resume",
-            code=2 if asked == signal.SIGINT else 0,
+            code=130 if asked == signal.SIGINT else 0,
         )
 
 
