@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dias.backbones.frozen import BackboneConfig, FrozenBackbone, Tokens
+from dias.backbones import Backbone, Tokens, WeightsRecord
 from dias.data.samples import ImageSample
 from dias.errors import SampleError
 from dias.models.image import ImageModel, ImageModelConfig
@@ -18,12 +18,16 @@ from dias.nn.slots.queries import NormalSharedConfig
 COLOURS = np.array([(250, 10, 10), (10, 250, 10), (10, 10, 250)], dtype=np.uint8)
 
 
-class ColourBackbone(FrozenBackbone):
+class ColourBackbone(Backbone):
     """Tokens are the mean colours of 14-pixel patches."""
 
     def __init__(self) -> None:
-        nn.Module.__init__(self)
-        self.config, self.channels, self.patch = BackboneConfig(input_size=None), 3, 14
+        nothing, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+        super().__init__(
+            None,
+            weights=WeightsRecord(name="colours", source="test", sha256="c" * 64),
+            channels=3, patch=14, input_size=None, precision="bf16", mean=nothing, std=one,
+        )  # fmt: skip
         self.batches: list[int] = []
         self.seen: list[int] = []
 

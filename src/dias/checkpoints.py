@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from dias.backbones import BackboneConfig
 from dias.config import from_dict, to_dict
 from dias.errors import CheckpointError
 from dias.files import write_atomic
@@ -121,7 +122,8 @@ def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = 
     Args:
         path: a .safetensors file, or a run's folder (its best, else its last checkpoint).
         with_backbone: also find and load the frozen backbone.
-        weights: local path of the backbone's weights, instead of what the checkpoint names.
+        weights: local path of the backbone's weights, instead of what the checkpoint names; a backbone
+            without weights asks for none.
 
     Raises:
         CheckpointError: as `describe`; or weights that do not fit the settings; or another backbone than the
@@ -129,8 +131,9 @@ def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = 
     """
     header, file = describe(path), find(path)
     config = from_dict(ImageModelConfig, header["model"], where=f"{file}: model settings")
-    local = weights or _moved(config.backbone.path, file)
-    config = replace(config, backbone=replace(config.backbone, path=local))
+    if isinstance(config.backbone, BackboneConfig):
+        local = weights or _moved(config.backbone.path, file)
+        config = replace(config, backbone=replace(config.backbone, path=local))
     backbone = config.backbone.build() if with_backbone else None
     model = config.build(backbone=backbone)
     fill(model, file)

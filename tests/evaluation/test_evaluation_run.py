@@ -10,7 +10,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
-from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.backbones import Backbone, Tokens, WeightsRecord
 from dias.data.samples import ImageSample
 from dias.errors import DiasError, SampleError
 from dias.evaluation import (
@@ -76,20 +76,15 @@ class Source:
         return "d" * 64
 
 
-@dataclass(frozen=True)
-class Weights:
-    name: str = "seer"
-    source: str = "test"
-    sha256: str = "e" * 64
-
-
-class Seer(FrozenBackbone):
+class Seer(Backbone):
     """Sees labels: one-hot features."""
 
     def __init__(self) -> None:
-        nn.Module.__init__(self)
-        self.config, self.weights, self.channels, self.patch = None, Weights(), SLOTS, PATCH
-        self.anchor = nn.Parameter(torch.zeros(1))
+        super().__init__(
+            None,
+            weights=WeightsRecord(name="seer", source="test", sha256="e" * 64),
+            channels=SLOTS, patch=PATCH, input_size=None, precision="fp32", mean=(0.0,) * 3, std=(1.0,) * 3,
+        )  # fmt: skip
         self.calls = 0
         self.seen: list[tuple[int, int]] = []
 

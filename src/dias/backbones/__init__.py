@@ -1,6 +1,26 @@
-"""Frozen features: which ViT, and where its weights are found."""
+"""What a model sees of pictures: frozen features of a ViT, or the pixels themselves."""
 
-from dias.backbones.frozen import BackboneConfig, FrozenBackbone, Tokens
+from typing import Annotated
+
+from pydantic import Tag
+
+from dias.backbones.backbone import Backbone, Tokens
+from dias.backbones.frozen import BackboneConfig, FrozenBackbone
+from dias.backbones.pixels import Pixels, PixelsConfig
 from dias.backbones.weights import WeightsRecord
+from dias.config import by_kind
 
-__all__ = ["BackboneConfig", "FrozenBackbone", "Tokens", "WeightsRecord"]
+Backbones = Annotated[
+    Annotated[BackboneConfig, Tag("vit")] | Annotated[PixelsConfig, Tag("pixels")], by_kind("vit")
+]
+
+__all__ = [
+    "Backbone",
+    "BackboneConfig",
+    "Backbones",
+    "FrozenBackbone",
+    "Pixels",
+    "PixelsConfig",
+    "Tokens",
+    "WeightsRecord",
+]

@@ -1,15 +1,14 @@
 """A frozen vision transformer: pictures in, tokens and their grid out."""
 
-from dataclasses import dataclass as plain_dataclass
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
+from dias.backbones.backbone import Backbone, Precision, Tokens
 from dias.backbones.weights import WeightsRecord, load_vit
 from dias.config import STRICT
 from dias.errors import SettingError
@@ -31,11 +30,12 @@ class BackboneConfig:
         precision: of the weights and of what is computed; features are float32 in any case.
     """
 
+    kind: Literal["vit"] = "vit"
     name: str = "facebook/dinov2-small"
     path: str | None = None
     final_norm: bool = False
     input_size: PositiveInt | None = 224
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Precision = "bf16"
 
     def build(self) -> "FrozenBackbone":
         """Find and load the weights.
@@ -48,38 +48,22 @@ class BackboneConfig:
         return FrozenBackbone(self, vit, weights)
 
 
-@plain_dataclass(frozen=True, kw_only=True)
-class Tokens:
-    """A batch as a model sees it.
-
-    Attributes:
-        features: float32, row by row of the grid.
-        grid: its rows and columns.
-        images: the pictures themselves, for models that explain more than features.
-    """
-
-    features: Float[Tensor, "b m c"]
-    grid: tuple[int, int]
-    images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"] | None = None
-
-
-class FrozenBackbone(nn.Module):
-    """Any Hugging Face ViT without its prefix tokens, never trained and always in evaluation mode.
-
-    Attributes:
-        config: how it looks at pictures.
-        weights: which they are, and where they were found.
-        channels: of a token.
-        patch: side of the square that a token stands for, in pixels of the ViT's input.
-    """
+class FrozenBackbone(Backbone):
+    """Any Hugging Face ViT without its prefix tokens, never trained and always in evaluation mode."""
 
     def __init__(self, config: BackboneConfig, vit: nn.Module, weights: WeightsRecord) -> None:
-        super().__init__()
-        self.config = config
-        self.weights = weights
         settings: Any = vit.config
-        self.channels: int = settings.hidden_size
-        self.patch = _side(settings.patch_size)
+        super().__init__(
+            config,
+            weights=weights,
+            channels=settings.hidden_size,
+            patch=_side(settings.patch_size),
+            input_size=config.input_size,
+            precision=config.precision,
+            mean=_IMAGENET_MEAN,
+            std=_IMAGENET_STD,
+        )
+        self.config: BackboneConfig = config
         self._prefix = 1 + getattr(settings, "num_register_tokens", 0)
         self._masked_autoencoder = settings.model_type == "vit_mae"
         self._asks_to_interpolate = settings.model_type in ("vit", "vit_mae")
@@ -91,34 +75,7 @@ class FrozenBackbone(nn.Module):
         self._dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
         for parameter in vit.parameters():  # not the buffers: DINOv3 keeps its angles in float32
             parameter.data = parameter.data.to(self._dtype)
-        self.mean: Float[Tensor, "3 1 1"]
-        self.std: Float[Tensor, "3 1 1"]
-        self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor(_IMAGENET_STD)[:, None, None], persistent=False)
-        if config.input_size is not None:
-            self.grid(config.input_size, config.input_size)
         self.eval()
-
-    def train(self, mode: bool = True) -> "FrozenBackbone":
-        """Stay in evaluation mode, whatever the model around does."""
-        return super().train(False)
-
-    def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Token rows and columns of a picture of that size.
-
-        Raises:
-            SettingError: the ViT's input is no multiple of its patch.
-        """
-        if self.config.input_size is not None:
-            height = width = self.config.input_size
-        if not (height and width) or height % self.patch or width % self.patch:
-            whole = " x ".join(str(max(round(side / self.patch), 1) * self.patch) for side in (height, width))
-            raise SettingError(
-                "backbone.input_size",
-                f"{height} x {width}",
-                f"must be a multiple of the patch, {self.patch} pixels; {whole} would do",
-            )
-        return height // self.patch, width // self.patch
 
     @torch.no_grad()
     def forward(self, images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"]) -> Tokens:
@@ -131,12 +88,8 @@ class FrozenBackbone(nn.Module):
             SettingError: `input_size` is None and the pictures' size is no multiple of the patch.
         """
         rows, columns = self.grid(*images.shape[-2:])
-        size = rows * self.patch, columns * self.patch
         with torch.autocast(images.device.type, enabled=False):  # the features do not depend on who calls
-            pixels = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-            if pixels.shape[-2:] != size:
-                pixels = F.interpolate(pixels, size=size, mode="bicubic", antialias=True).clamp(0, 1)
-            pixels = ((pixels - self.mean) / self.std).to(self._dtype)
+            pixels = self.normalized(images).to(self._dtype)
             hidden = self.vit(pixels, **self._options(len(pixels), rows * columns, pixels.device))
         features = hidden.last_hidden_state[:, self._prefix :].float()
         return Tokens(features=features, grid=(rows, columns))

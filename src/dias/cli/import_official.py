@@ -15,6 +15,7 @@ def import_official(
     ] = 7,
 ) -> None:
     """Turn a checkpoint of the authors into one of ours; a ViT inside goes into OUT's name + .backbone."""
+    from dias.backbones import BackboneConfig
     from dias.checkpoints import save_model
     from dias.errors import SettingError
     from dias.files import sha256
@@ -29,5 +30,5 @@ def import_official(
     print(f"{out}: {sum(value.numel() for value in model.head_state().values()):,} parameters")
     if model.backbone is not None:
         print(f"{folder}: the ViT that was inside; keep it where it is")
-    else:
+    elif isinstance(model.config.backbone, BackboneConfig):
         print(f"no ViT inside: {model.config.backbone.name} will be used")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.backbones import Backbone, Tokens
 from dias.errors import DiasError
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
@@ -30,7 +30,7 @@ def _noise(seed: int, index: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 
-def backbone_of(model: ImageModel) -> FrozenBackbone:
+def backbone_of(model: ImageModel) -> Backbone:
     """The model's backbone.
 
     Raises:
@@ -43,7 +43,6 @@ def backbone_of(model: ImageModel) -> FrozenBackbone:
     return model.backbone
 
 
-def device_of(backbone: FrozenBackbone) -> torch.device:
+def device_of(backbone: Backbone) -> torch.device:
     """Where a backbone computes."""
-    device: torch.device = next(backbone.parameters()).device
-    return device
+    return backbone.device

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.backbones import Backbone, Tokens
 from dias.checkpoints import find
 from dias.data.samples import ImageSource
 from dias.evaluation.clustering import require_sklearn
@@ -68,7 +68,7 @@ def evaluate(
 
 
 def evaluate_clustering(
-    backbone: FrozenBackbone,
+    backbone: Backbone,
     source: ImageSource,
     *,
     config: EvaluationConfig | None = None,

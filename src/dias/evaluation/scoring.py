@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from dias.backbones.frozen import Tokens
+from dias.backbones import Tokens
 from dias.evaluation.agreement import class_overlap_by, scores_by
 from dias.evaluation.clustering import cluster_maps, kmeans, oracle_maps, spectral
 from dias.evaluation.passes import backbone_of, both_passes

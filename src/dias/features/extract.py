@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float16, UInt8
 from torch import Tensor
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone
 from dias.data.frames import scene_of
 from dias.data.samples import ImageSource, picture_of
 from dias.data.showing import show
@@ -42,7 +42,7 @@ class Views:
 
 def build_cache(
     source: ImageSource,
-    backbone: FrozenBackbone,
+    backbone: Backbone,
     folder: Path,
     *,
     views: Views,
@@ -103,7 +103,7 @@ def unreadable(cache: FeatureCache) -> list[str]:
 
 
 @torch.no_grad()
-def check_some(cache: FeatureCache, source: ImageSource, backbone: FrozenBackbone) -> None:
+def check_some(cache: FeatureCache, source: ImageSource, backbone: Backbone) -> None:
     """Compute the first view of a few pictures again: pictures may change and keep their names and sizes.
 
     That finds a data set that was made anew in place; a single picture that was exchanged, only by luck.
@@ -172,7 +172,7 @@ def _read(source: ImageSource, index: int, views: Views) -> Pictures | SampleErr
 def _write(
     writer: CacheWriter,
     found: dict[int, Pictures | None],
-    backbone: FrozenBackbone,
+    backbone: Backbone,
     layout: Layout,
     *,
     batch: int,
@@ -189,9 +189,9 @@ def _write(
 
 
 def _features(
-    backbone: FrozenBackbone, images: UInt8[Tensor, "b 3 s s"], *, batch: int
+    backbone: Backbone, images: UInt8[Tensor, "b 3 s s"], *, batch: int
 ) -> Float16[np.ndarray, "b m c"]:
-    device = backbone.mean.device
+    device = backbone.device
     starts = range(0, len(images), batch)
     tokens = torch.cat([backbone(images[i : i + batch].to(device)).features.cpu() for i in starts])
     largest = float(tokens.abs().max())
@@ -204,7 +204,7 @@ def _features(
     return tokens.half().numpy()
 
 
-def _layout(source: ImageSource, backbone: FrozenBackbone, views: Views) -> Layout:
+def _layout(source: ImageSource, backbone: Backbone, views: Views) -> Layout:
     return Layout(
         key=CacheKey.of(
             backbone,

@@ -2,7 +2,8 @@
 
 from dataclasses import asdict, dataclass, fields
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone, FrozenBackbone
+from dias.errors import DiasError
 
 _WORDS = {
     "weights": "backbone weights",
@@ -39,10 +40,16 @@ class CacheKey:
     count: int
 
     @classmethod
-    def of(
-        cls, backbone: FrozenBackbone, *, size: int, views: int, seed: int, data: str, count: int
-    ) -> "CacheKey":
-        """Put a key together."""
+    def of(cls, backbone: Backbone, *, size: int, views: int, seed: int, data: str, count: int) -> "CacheKey":
+        """Put a key together.
+
+        Raises:
+            DiasError: the features are pixels, which need no cache.
+        """
+        if not isinstance(backbone, FrozenBackbone):
+            raise DiasError(
+                "feature cache: pixels are read faster than a cache of them; leave data.cache null"
+            )
         return cls(
             weights=backbone.weights.sha256,
             final_norm=backbone.config.final_norm,

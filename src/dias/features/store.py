@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float16
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone
 from dias.data.samples import ImageSource
 from dias.errors import CacheError
 from dias.features.key import CacheKey
@@ -132,7 +132,7 @@ class FeatureCache:
         key = json.dumps(asdict(self.key), sort_keys=True).encode()
         return hashlib.sha256(key + b"\n" + (self.state == DONE).tobytes()).hexdigest()
 
-    def require(self, *, backbone: FrozenBackbone, source: ImageSource, size: int) -> None:
+    def require(self, *, backbone: Backbone, source: ImageSource, size: int) -> None:
         """Make sure that the cache is what a run would compute from these pictures.
 
         Raises:

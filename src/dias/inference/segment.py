@@ -1,6 +1,5 @@
 """Segment a user's own pictures: any size, any number, at the speed of the backbone."""
 
-import copy
 import math
 import os
 from collections import deque
@@ -15,7 +14,7 @@ from jaxtyping import Bool, Float, Float32, Int32, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone
 from dias.data.images import as_rgb
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.data.transforms import View, centre_view, look
@@ -124,10 +123,10 @@ class Segmenter:
     ) -> None:
         if model.backbone is None:
             raise DiasError("segmentation: the model has no backbone; load it with one (dias.load)")
-        self.size = size or model.backbone.config.input_size or _USUAL_SIZE
+        self.size = size or model.backbone.input_size or _USUAL_SIZE
         self.model, self.backbone = model.eval(), _seeing(model.backbone, self.size)
         self.map, self.batch, self.fit = map, batch, fit
-        self.half = self.backbone.config.precision == "bf16"
+        self.half = self.backbone.precision == "bf16"
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
             raise SettingError(
@@ -240,13 +239,11 @@ class Segmenter:
         )
 
 
-def _seeing(backbone: FrozenBackbone, size: int) -> FrozenBackbone:
+def _seeing(backbone: Backbone, size: int) -> Backbone:
     """The same weights, without the backbone's own resizing: the pictures come in the right size."""
     if size % backbone.patch:
         raise SettingError("size", size, f"must be a multiple of the patch, {backbone.patch} pixels")
-    twin = copy.copy(backbone)
-    twin.config = replace(backbone.config, input_size=None)
-    return twin
+    return backbone.unresized()
 
 
 def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from dias.backbones.frozen import BackboneConfig
+from dias.backbones import BackboneConfig
 from dias.errors import CheckpointError
 from dias.files import cache_folder, sha256
 from dias.interop.timm_vit import save_as_hugging_face
@@ -88,6 +88,7 @@ def load_official(
     _fill(model, head, file=file)
     if not vit:
         return model.eval()
+    assert isinstance(config.backbone, BackboneConfig)
     folder = backbone_folder or cache_folder() / "official" / sha256(file)[:16]
     save_as_hugging_face(vit, folder, origin=file)
     settings = replace(config.backbone, path=str(folder.resolve()))

@@ -9,14 +9,14 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from dias.backbones.frozen import BackboneConfig, FrozenBackbone, Tokens
+from dias.backbones import Backbone, BackboneConfig, Backbones, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.models.outputs import SlotOutput
 from dias.models.target import TargetKind, target_channels, target_of
 from dias.nn.chance import Chance
 from dias.nn.decoders import Decoded, Decoder, RandomARConfig, Target
-from dias.nn.mlp import token_projection
+from dias.nn.projection import MLPProjectionConfig, Projection
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.kinds import AnyAggregation
 from dias.nn.slots.queries import NormalSharedConfig, Queries
@@ -36,17 +36,18 @@ class ImageModelConfig:
         target: what the decoder explains: features, the tokenizer's codes, or both side by side.
     """
 
-    backbone: BackboneConfig = Field(default_factory=BackboneConfig)
+    backbone: Backbones = Field(default_factory=BackboneConfig)
     channels: PositiveInt = 384
     positions: PositiveInt = 256
     pca: PositiveInt | None = None
+    projection: Projection = Field(default_factory=MLPProjectionConfig)
     queries: Queries = Field(default_factory=NormalSharedConfig)
     aggregation: AnyAggregation = Field(default_factory=AggregationConfig)
     tokenizer: Tokenizer | None = None
     target: TargetKind = "features"
     decoder: Decoder = Field(default_factory=RandomARConfig)
 
-    def build(self, *, backbone: FrozenBackbone | None = None) -> "ImageModel":
+    def build(self, *, backbone: Backbone | None = None) -> "ImageModel":
         """Put the parts together; without a backbone the model takes features only."""
         if self.pca is not None and self.pca > self.channels:
             raise SettingError("model.pca", self.pca, f"is more than model.channels, {self.channels}")
@@ -63,16 +64,16 @@ class ImageModelConfig:
 class ImageModel(nn.Module):
     """Queries, aggregation and decoder over frozen features (method, sections 1, 2 and 4)."""
 
-    def __init__(self, config: ImageModelConfig, *, backbone: FrozenBackbone | None = None) -> None:
+    def __init__(self, config: ImageModelConfig, *, backbone: Backbone | None = None) -> None:
         super().__init__()
         self.config = config
         self.backbone = backbone
         token_dim = config.pca or config.channels
         slot_dim = config.aggregation.slot_dim
         self.reduce_features = FeaturePCA(config.channels, config.pca) if config.pca else nn.Identity()
-        self.projection = token_projection(token_dim)
+        self.projection = config.projection.build(channels=token_dim, positions=config.positions)
         self.queries = config.queries.build(dim=slot_dim)
-        self.aggregation = config.aggregation.build(token_dim=token_dim)
+        self.aggregation = config.aggregation.build(token_dim=self.projection.channels_out)
         self.tokenizer: TokenizerPart | None = None
         if config.tokenizer is not None:
             self.tokenizer = config.tokenizer.build(channels=config.channels, positions=config.positions)
@@ -164,6 +165,7 @@ class ImageModel(nn.Module):
             queries = self.queries(len(tokens), generator=generator)
         queries = self.queries.preheat(queries, tokens)
         found = self.aggregation(tokens, queries, reduce=reduce, generator=generator)
+        logits = [self.projection.maps(each) for each in found.logits]
         target = decoded = None
         if decode:
             target = target_of(seen, reduced, kind=self.config.target, tokenizer=self.tokenizer)
@@ -173,8 +175,8 @@ class ImageModel(nn.Module):
         return SlotOutput(
             slots=found.slots,
             mask=found.kept,
-            attention=[logits.softmax(dim=1) for logits in found.logits],
-            attention_logits=found.logits,
+            attention=[maps.softmax(dim=1) for maps in logits],
+            attention_logits=logits,
             target=target,
             reconstruction=None if decoded is None else decoded.reconstruction,
             decoder_attention=None if decoded is None else decoded.attention,

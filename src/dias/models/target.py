@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dias.backbones.frozen import Tokens
+from dias.backbones import Tokens
 from dias.errors import DiasError
 from dias.nn.decoders import Target
 from dias.nn.tokenizers import TokenizerPart

@@ -1,4 +1,4 @@
-"""Two small feed-forward parts that several modules share."""
+"""A small feed-forward part that several modules share, and how it starts."""
 
 from torch import nn
 
@@ -6,13 +6,6 @@ from torch import nn
 def mlp(dim: int, *, hidden: int, out: int | None = None) -> nn.Sequential:
     """Linear, GELU, Linear."""
     return nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, out or dim))
-
-
-def token_projection(channels: int) -> nn.Sequential:
-    """What stands between frozen features and slot attention: LayerNorm, Linear, GELU, Linear (method, 1)."""
-    projection = nn.Sequential(nn.LayerNorm(channels), *mlp(channels, hidden=channels))
-    zero_biases(projection)
-    return projection
 
 
 def zero_biases(module: nn.Module) -> None:

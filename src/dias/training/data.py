@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone
 from dias.data.blocks import Sharded
 from dias.data.frames import images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
@@ -50,7 +50,7 @@ class Remaining:
 class TrainingData(L.LightningDataModule):
     """Gives the batches that are still to come, so that a resumed run goes on where it was."""
 
-    def __init__(self, recipe: Recipe, backbone: FrozenBackbone) -> None:
+    def __init__(self, recipe: Recipe, backbone: Backbone) -> None:
         super().__init__()
         self.recipe = recipe
         self.backbone = backbone

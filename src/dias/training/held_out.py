@@ -9,7 +9,7 @@ import torch.distributed as processes
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone
 from dias.data.centre import EvaluationBatch, evaluation_batches
 from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError
@@ -45,7 +45,7 @@ class Place:
 
 def look_at(
     source: ImageSource,
-    backbone: FrozenBackbone,
+    backbone: Backbone,
     *,
     size: int,
     batch: int,
@@ -116,7 +116,7 @@ def _share(source: ImageSource, *, batch: int, place: Place) -> Iterator[tuple[i
 
 
 def _with_features(
-    seen: EvaluationBatch, backbone: FrozenBackbone, *, number: int, device: torch.device
+    seen: EvaluationBatch, backbone: Backbone, *, number: int, device: torch.device
 ) -> HeldOut:
     tokens = backbone(seen.images.to(device))
     return HeldOut(

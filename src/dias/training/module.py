@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.backbones import Backbone, Tokens
 from dias.checkpoints import save_model
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
@@ -30,7 +30,7 @@ class Training(L.LightningModule):
     """
 
     recipe: Recipe
-    backbone: FrozenBackbone
+    backbone: Backbone
 
     def loss(self, batch: Batch, *, part: int) -> dict[str, Tensor]:
         """Loss of a part of a step's batch: the sum under `loss`, and its parts by name."""

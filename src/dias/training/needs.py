@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dias.backbones.frozen import Tokens
+from dias.backbones import Tokens
 from dias.data.samples import ImageSource
 from dias.errors import DiasError
 from dias.models.image import ImageModel

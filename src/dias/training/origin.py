@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone
 from dias.errors import DiasError, FileError
 from dias.files import write_json
 from dias.provenance import record
@@ -34,7 +34,7 @@ def check_folder(recipe: Recipe, folder: Path, *, resume: bool) -> None:
         )
 
 
-def origin_of(backbone: FrozenBackbone, data: TrainingData, **earlier: str) -> dict[str, str]:
+def origin_of(backbone: Backbone, data: TrainingData, **earlier: str) -> dict[str, str]:
     """Hashes of what a run is made of beside its recipe; `earlier`: of what an earlier stage made."""
     found = {"backbone": backbone.weights.sha256, "data": data.source.fingerprint()}
     if data.recipe.data.validation is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import lightning as L
 import torch
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones import Backbone
 from dias.checkpoints import fill, fill_tokenizer, find, load_model
 from dias.errors import LoadingError, SettingError, TrainingError
 from dias.files import sha256
@@ -165,7 +165,7 @@ def _list_skipped(trainer: L.Trainer, data: TrainingData) -> None:
             print(f"skipped {file.name}: {file.reason}", file=sys.stderr)
 
 
-def _check_grid(recipe: Recipe, backbone: FrozenBackbone) -> None:
+def _check_grid(recipe: Recipe, backbone: Backbone) -> None:
     side = recipe.model.backbone.input_size or recipe.data.size
     rows, columns = backbone.grid(side, side)
     if rows * columns != recipe.model.positions:

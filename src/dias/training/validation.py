@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from dias.backbones.frozen import Tokens
+from dias.backbones import Tokens
 from dias.data.samples import ImageSource
 from dias.evaluation.agreement import scores_by
 from dias.evaluation.protocol import rules_of

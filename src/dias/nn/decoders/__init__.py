@@ -6,15 +6,18 @@ from pydantic import Field
 
 from dias.nn.decoders.broadcast_mlp import BroadcastMLPConfig, BroadcastMLPDecoder
 from dias.nn.decoders.output import Decoded, Target
+from dias.nn.decoders.pixel_broadcast import PixelBroadcastConfig, PixelBroadcastDecoder
 from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
 
-Decoder = Annotated[RandomARConfig | BroadcastMLPConfig, Field(discriminator="kind")]
+Decoder = Annotated[RandomARConfig | BroadcastMLPConfig | PixelBroadcastConfig, Field(discriminator="kind")]
 
 __all__ = [
     "BroadcastMLPConfig",
     "BroadcastMLPDecoder",
     "Decoded",
     "Decoder",
+    "PixelBroadcastConfig",
+    "PixelBroadcastDecoder",
     "RandomARConfig",
     "RandomARDecoder",
     "Target",
