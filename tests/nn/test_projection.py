@@ -63,5 +63,5 @@ def test_other_grids_are_refused() -> None:
     with pytest.raises(SettingError, match=r"model\.positions: 12 must be a square number"):
         CNNProjectionConfig().build(channels=3, positions=12)
     part = CNNProjectionConfig(width=4).build(channels=3, positions=16)
-    with pytest.raises(DiasError, match="features: 9 tokens, the model's convolutions know 16"):
+    with pytest.raises(DiasError, match="features: 9 tokens, the convolutions know 16"):
         part(torch.zeros(1, 9, 3))

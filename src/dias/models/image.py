@@ -32,6 +32,7 @@ class ImageModelConfig:
         channels: of a backbone feature.
         positions: tokens an image has (16 x 16 for 224 pixels and patches of 14).
         pca: train on so many standardised principal components of the features; None keeps all.
+        projection: what stands between those and the aggregation.
         tokenizer: makes codes of the pictures or features; trained before, then frozen.
         target: what the decoder explains: features, the tokenizer's codes, or both side by side.
     """

@@ -114,8 +114,8 @@ class CNNProjection(nn.Module):
         """
         if tokens.shape[1] != self._side**2:
             raise DiasError(
-                f"features: {tokens.shape[1]} tokens, the model's convolutions know {self._side**2}; take the size "
-                "that it was trained with"
+                f"features: {tokens.shape[1]} tokens, the convolutions know {self._side**2}; take the size "
+                "that the model was trained with"
             )
         seen = self.convolutions(rearrange(tokens, "b (h w) c -> b c h w", h=self._side))
         placed = self.position(rearrange(seen, "b d h w -> b (h w) d"))
