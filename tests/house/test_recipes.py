@@ -7,10 +7,33 @@ from dias.errors import DiasError
 from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
 
 
+DATA_SETS = [
+    "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc", "ytvis",
+]  # fmt: skip
+METHODS = [
+    "adaslot", "bo-qsa", "dinosaur-mlp", "dinosaur-transformer", "metaslot", "slate", "slot-attention",
+    "slotdiffusion", "smoothsa", "spot", "spot-stage-1", "vvo-dfz", "vvo-dias", "vvo-mlp", "vvo-tfd",
+]  # fmt: skip
+
+
 def test_the_recipes_are_those_that_are_promised() -> None:
-    assert shipped() == [
-        "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc", "ytvis",
-    ]  # fmt: skip
+    """Each method at the paper's size, and for two cores."""
+    assert shipped()[: len(DATA_SETS)] == DATA_SETS
+    assert set(shipped()[len(DATA_SETS) :]) == {f"{name}{size}" for name in METHODS for size in ("", "-cpu")}
+
+
+@pytest.mark.parametrize("size", ["", "-cpu"])
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_differ_in_the_method_alone(name: str, size: str) -> None:
+    """Equal terms: the same data, backbone (but for pixels), steps, batch and slots as DIAS in that size."""
+    dias, method = read_recipe(f"scenes{size}"), read_recipe(f"{name}{size}")
+    assert method.data == dias.data
+    assert method.training.steps == dias.training.steps
+    assert method.model.queries.slots == dias.model.queries.slots
+    if name != "slot-attention":
+        assert method.training.batch == dias.training.batch
+        assert method.model.pca == dias.model.pca
+        assert method.model.aggregation.slot_dim == dias.model.aggregation.slot_dim
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dias.models import ImageModelConfig
-from dias.nn.chance import Chance, Share, normal, uniform, whole
+from dias.nn.chance import Chance, Share, begins, completes, gumbel, normal, uniform, whole
 from dias.nn.decoders import RandomARConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.queries import NormalSeparateConfig, NormalSharedConfig, Queries
@@ -19,6 +19,7 @@ DRAWS: list[Callable[[int, Chance], Tensor]] = [
     lambda batch, chance: uniform(batch, 3, chance=chance, device=CPU),
     lambda batch, chance: normal(batch, 2, 5, chance=chance, device=CPU),
     lambda batch, chance: whole(9, batch, 1, chance=chance, device=CPU),
+    lambda batch, chance: gumbel(batch, 4, chance=chance, device=CPU),
 ]
 
 
@@ -68,3 +69,18 @@ def test_a_model_computes_a_part_as_it_does_in_the_whole(queries: Queries) -> No
         torch.testing.assert_close(part, together[start : start + 2])
     other = reconstructed(slice(2, 4), Share(start=0, total=6))
     assert not torch.allclose(other, together[2:4])
+
+
+def test_gumbel_numbers_make_an_argmax_a_draw_from_the_softmax() -> None:
+    logits = torch.tensor([0.3, -1.0, 1.2])
+    drawn = (logits + gumbel(50_000, 3, chance=torch.Generator().manual_seed(0), device=CPU)).argmax(dim=1)
+    torch.testing.assert_close(drawn.bincount() / 50_000, logits.softmax(dim=0), atol=0.01, rtol=0)
+
+
+@given(parts=st.integers(1, 5), size=st.integers(1, 7))
+def test_the_first_and_the_last_part_know_that_they_are(parts: int, size: int) -> None:
+    shares = [Share(start=part * size, total=parts * size) for part in range(parts)]
+    assert [begins(share, size) for share in shares] == [True] + [False] * (parts - 1)
+    assert [completes(share, size) for share in shares] == [False] * (parts - 1) + [True]
+    assert begins(None, size)
+    assert completes(None, size)

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from dias.nn.slots.competition import Competition
+from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.competition import Competition, straight_through
 
 
 def reference(
@@ -64,3 +65,31 @@ def test_masked_slots_change_nothing_for_the_others() -> None:
 def test_biases_start_at_zero() -> None:
     part = Competition(slot_dim=8, token_dim=6)
     assert all((m.bias == 0).all() for m in part.modules() if isinstance(m, nn.Linear) and m.bias is not None)
+
+
+def test_straight_through_has_the_slots_value_and_the_queries_gradient() -> None:
+    slots, queries = torch.randn(2, 3, 4, requires_grad=True), torch.randn(2, 3, 4, requires_grad=True)
+    seen = straight_through(slots, queries)
+    assert torch.equal(seen, slots)
+    weights = torch.randn(2, 3, 4)
+    to_slots, to_queries = torch.autograd.grad((seen * weights).sum(), [slots, queries], allow_unused=True)
+    assert to_slots is None
+    assert torch.equal(to_queries, weights)
+
+
+def test_bo_qsa_gives_the_queries_the_gradient_of_the_last_round() -> None:
+    """Jia et al. 2023: as if the slots of the round before were the queries; in float64."""
+    torch.manual_seed(2)
+    config = AggregationConfig(slot_dim=8, bilevel=True, reduction=False, reinitialization=False)
+    model = config.build(token_dim=6).double()
+    tokens, queries = torch.randn(2, 7, 6).double(), torch.randn(2, 4, 8, requires_grad=True).double()
+    weights = torch.randn(2, 4, 8).double()
+    (gradient,) = torch.autograd.grad((model(tokens, queries).slots * weights).sum(), queries)
+    keys, values = model.competition.keys_values(tokens)
+    slots = queries.detach()
+    for _ in range(2):
+        slots, _ = model.competition(slots, keys, values)
+    slots = slots.detach().requires_grad_()
+    last, _ = model.competition(slots, keys, values)
+    (expected,) = torch.autograd.grad((last * weights).sum(), slots)
+    torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-5)

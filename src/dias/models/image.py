@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from inspect import signature
 from math import isqrt
 
 from jaxtyping import Bool, Float, UInt8
@@ -17,7 +18,8 @@ from dias.models.target import TargetKind, target_channels, target_of
 from dias.nn.chance import Chance
 from dias.nn.decoders import Decoded, Decoder, RandomARConfig, Target
 from dias.nn.projection import MLPProjectionConfig, Projection
-from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.adaslot import AdaSlotConfig
+from dias.nn.slots.aggregation import Aggregation, AggregationConfig
 from dias.nn.slots.kinds import AnyAggregation
 from dias.nn.slots.queries import NormalSharedConfig, Queries
 from dias.nn.tokenizers import Tokenizer, TokenizerPart
@@ -59,7 +61,14 @@ class ImageModelConfig:
             raise DiasError(
                 f"setting model.channels: {self.channels}, {backbone.weights.name} has {backbone.channels}"
             )
-        return ImageModel(self, backbone=backbone)
+        model = ImageModel(self, backbone=backbone)
+        if isinstance(self.aggregation, AdaSlotConfig) and "presence" not in _asked(model.decoder):
+            raise SettingError(
+                "model.decoder.kind",
+                self.decoder.kind,
+                "cannot teach adaslot which slots to keep; broadcast_mlp can",
+            )
+        return model
 
 
 class ImageModel(nn.Module):
@@ -73,7 +82,7 @@ class ImageModel(nn.Module):
         slot_dim = config.aggregation.slot_dim
         self.reduce_features = FeaturePCA(config.channels, config.pca) if config.pca else nn.Identity()
         self.projection = config.projection.build(channels=token_dim, positions=config.positions)
-        self.queries = config.queries.build(dim=slot_dim)
+        self.queries = config.queries.build(dim=slot_dim, token_dim=self.projection.channels_out)
         self.aggregation = config.aggregation.build(token_dim=self.projection.channels_out)
         self.tokenizer: TokenizerPart | None = None
         if config.tokenizer is not None:
@@ -165,7 +174,8 @@ class ImageModel(nn.Module):
         if queries is None:
             queries = self.queries(len(tokens), generator=generator)
         queries = self.queries.preheat(queries, tokens)
-        found = self.aggregation(tokens, queries, reduce=reduce, generator=generator)
+        start = self.queries.start(queries, generator=generator)
+        found = self.aggregation(tokens, start, reduce=reduce, generator=generator)
         logits = [self.projection.maps(each) for each in found.logits]
         target = decoded = None
         if decode:
@@ -218,14 +228,20 @@ class ImageModel(nn.Module):
         Raises:
             DiasError: this kind of aggregation has none.
         """
-        if not isinstance(self.config.aggregation, AggregationConfig):
-            raise DiasError(f"threshold: an aggregation of kind {self.config.aggregation.kind} has none")
+        config, aggregation = self.config.aggregation, self.aggregation
+        if not isinstance(config, AggregationConfig) or not isinstance(aggregation, Aggregation):
+            raise DiasError(f"threshold: an aggregation of kind {config.kind} has none")
         twin = copy.copy(self)
         twin._modules = dict(self._modules)
-        twin.config = replace(self.config, aggregation=replace(self.config.aggregation, threshold=threshold))
-        twin.aggregation = self.aggregation.with_threshold(threshold)
+        twin.config = replace(self.config, aggregation=replace(config, threshold=threshold))
+        twin.aggregation = aggregation.with_threshold(threshold)
         return twin
 
     def head_state(self) -> dict[str, Tensor]:
         """Every weight but the frozen backbone's."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith("backbone.")}
+
+
+def _asked(decoder: nn.Module) -> set[str]:
+    """Names of what a decoder can be given."""
+    return set(signature(decoder.forward).parameters)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 
@@ -37,9 +38,34 @@ def normal(*shape: int, chance: Chance, device: torch.device) -> Tensor:
     return _drawn(torch.randn, shape, chance, device)
 
 
+def gumbel(*shape: int, chance: Chance, device: torch.device) -> Tensor:
+    """Standard Gumbel float32 numbers: their addition makes an argmax a draw from the softmax."""
+    drawn = uniform(*shape, chance=chance, device=device)
+    return -(-drawn.clamp(min=torch.finfo(drawn.dtype).tiny).log()).log()
+
+
 def whole(below: int, *shape: int, chance: Chance, device: torch.device) -> Tensor:
     """Int64 numbers in [0, below); otherwise as `uniform`."""
     return _drawn(partial(torch.randint, below), shape, chance, device)
+
+
+def begins(chance: Chance, rows: int) -> bool:
+    """Whether `rows` images are in the first of the parts that their batch is computed in, one after another.
+
+    Processes that compute at the same time are one part together.
+    """
+    return not isinstance(chance, Share) or chance.start < processes() * rows
+
+
+def completes(chance: Chance, rows: int) -> bool:
+    """Whether `rows` images are in the last of those parts, so that the whole batch has been seen."""
+    return not isinstance(chance, Share) or chance.total - chance.start <= processes() * rows
+
+
+def processes() -> int:
+    """How many compute at the same time."""
+    together = dist.is_available() and dist.is_initialized()
+    return dist.get_world_size() if together else 1
 
 
 def _drawn(

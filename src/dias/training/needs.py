@@ -143,6 +143,7 @@ def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
 
     config = model.config
     mode, device = model.training, next(model.parameters()).device
+    before = {name: value.clone() for name, value in model.named_buffers()}  # some follow what they see
     model.train()
     with (
         torch.random.fork_rng(),
@@ -155,6 +156,8 @@ def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
         seen = Tokens(features=features, grid=model.backbone.grid(*images.shape[-2:]), images=images)
         image_loss(model.from_tokens(seen), config=recipe.objective, progress=1.0)
     model.train(mode)
+    for name, value in model.named_buffers():
+        value.copy_(before[name])
     return sum(kept.values())
 
 

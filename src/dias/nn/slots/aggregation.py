@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance
-from dias.nn.slots.competition import Competition
+from dias.nn.slots.competition import Competition, straight_through
 from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
 
 
@@ -143,6 +143,4 @@ class Aggregation(nn.Module):
 
     def _straight_through(self, slots: Tensor, queries: Tensor) -> Tensor:
         """BO-QSA: the last round sees the slots, its gradient goes to the queries alone."""
-        if not self.config.bilevel:
-            return slots
-        return slots.detach() + queries - queries.detach()
+        return straight_through(slots, queries) if self.config.bilevel else slots

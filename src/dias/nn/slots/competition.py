@@ -29,10 +29,12 @@ class Competition(nn.Module):
         zero_biases(self)
 
     def keys_values(
-        self, tokens: Float[Tensor, "b m c"]
+        self, tokens: Float[Tensor, "b m c"], *, noise: Float[Tensor, "b m c"] | None = None
     ) -> tuple[Float[Tensor, "b m d"], Float[Tensor, "b m d"]]:
-        """What all iterations share: keys and values of the tokens."""
+        """What all iterations share: keys and values of the tokens, with `noise` added behind their norm."""
         normed = self.norm_tokens(tokens)
+        if noise is not None:
+            normed = normed + noise.to(normed)
         return self.key(normed), self.value(normed)
 
     def forward(
@@ -52,3 +54,10 @@ class Competition(nn.Module):
         updates = einsum(share.to(values.dtype), values, "b n m, b m d -> b n d")
         state = self.gru(updates.flatten(0, 1), slots.flatten(0, 1)).view_as(slots)
         return state + self.mlp(self.norm_update(state)), logits
+
+
+def straight_through(
+    slots: Float[Tensor, "b n d"], queries: Float[Tensor, "b n d"]
+) -> Float[Tensor, "b n d"]:
+    """The slots, whose gradient goes to the queries alone (BO-QSA, Jia et al. 2023)."""
+    return slots.detach() + (queries - queries.detach())

@@ -9,6 +9,13 @@ from typing import Annotated
 from pydantic import Tag
 
 from dias.config import by_kind
+from dias.nn.slots.adaslot import AdaSlotConfig
 from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.metaslot import MetaSlotConfig
 
-AnyAggregation = Annotated[Annotated[AggregationConfig, Tag("slot_attention")], by_kind("slot_attention")]
+AnyAggregation = Annotated[
+    Annotated[AggregationConfig, Tag("slot_attention")]
+    | Annotated[AdaSlotConfig, Tag("adaslot")]
+    | Annotated[MetaSlotConfig, Tag("metaslot")],
+    by_kind("slot_attention"),
+]

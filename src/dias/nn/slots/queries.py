@@ -4,12 +4,14 @@ from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
-from dias.nn.chance import Chance, normal
+from dias.errors import SettingError
+from dias.nn.chance import Chance, completes, normal
+from dias.nn.slots.preheater import Preheater
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -19,8 +21,8 @@ class NormalSharedConfig:
     kind: Literal["shared"] = "shared"
     slots: PositiveInt = 7
 
-    def build(self, *, dim: int) -> "NormalShared":
-        """Make the module; `dim` is the width of a slot."""
+    def build(self, *, dim: int, token_dim: int | None = None) -> "NormalShared":
+        """Make the module; `dim` is the width of a slot, tokens are not looked at."""
         return NormalShared(slots=self.slots, dim=dim)
 
 
@@ -31,12 +33,36 @@ class NormalSeparateConfig:
     kind: Literal["separate"] = "separate"
     slots: PositiveInt = 7
 
-    def build(self, *, dim: int) -> "NormalSeparate":
-        """Make the module; `dim` is the width of a slot."""
+    def build(self, *, dim: int, token_dim: int | None = None) -> "NormalSeparate":
+        """Make the module; `dim` is the width of a slot, tokens are not looked at."""
         return NormalSeparate(slots=self.slots, dim=dim)
 
 
-Queries = Annotated[NormalSharedConfig | NormalSeparateConfig, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PreheatedConfig:
+    """Draws from one Gaussian that a small module moves to where the picture wants them (SmoothSA).
+
+    Attributes:
+        slots: how many are drawn.
+        heads: of the small module's attention; must divide the width of a slot.
+        weight: of its loss, the mean squared error to the final slots.
+        detach_steps: training steps at the start in which that loss does not reach the tokens' projection.
+    """
+
+    kind: Literal["preheated"] = "preheated"
+    slots: PositiveInt = 7
+    heads: PositiveInt = 4
+    weight: Annotated[float, Field(ge=0)] = 100.0
+    detach_steps: NonNegativeInt = 5_000
+
+    def build(self, *, dim: int, token_dim: int | None = None) -> "Preheated":
+        """Make the module for slots `dim` wide and projected tokens of `token_dim` channels (None: `dim`)."""
+        if dim % self.heads:
+            raise SettingError("model.queries.heads", self.heads, f"must divide the width of a slot, {dim}")
+        return Preheated(self, dim=dim, token_dim=dim if token_dim is None else token_dim)
+
+
+Queries = Annotated[NormalSharedConfig | NormalSeparateConfig | PreheatedConfig, Field(discriminator="kind")]
 
 
 class QueryPart(nn.Module):
@@ -46,6 +72,10 @@ class QueryPart(nn.Module):
         self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"]
     ) -> Float[Tensor, "b n d"]:
         """Move drawn queries to where the picture's projected tokens want them; here they stay."""
+        return queries
+
+    def start(self, queries: Float[Tensor, "b n d"], *, generator: Chance = None) -> Float[Tensor, "b n d"]:
+        """What the aggregation starts from, given preheated queries; here these."""
         return queries
 
     def penalties(
@@ -89,6 +119,57 @@ class NormalSeparate(QueryPart):
             return mean
         noise = _noise(batch, mean.shape[1], like=self.mean, chance=generator)
         return mean + self.log_std.exp() * noise
+
+
+class Preheated(QueryPart):
+    """Queries that a small module, distilled from the final slots, has moved (SmoothSA, Zhao et al. 2025).
+
+    Drawn from one Gaussian, in training and in evaluation. The module is taught by its own loss alone: the
+    aggregation starts from a copy without gradient, in training with noise of a learned width.
+    """
+
+    steps: Tensor
+
+    def __init__(self, config: PreheatedConfig, *, dim: int, token_dim: int) -> None:
+        super().__init__()
+        self.config = config
+        self.slots = config.slots
+        self.mean = nn.Parameter(torch.zeros(1, 1, dim))
+        self.log_std = nn.Parameter(torch.zeros(1, 1, dim))
+        self.log_std_start = nn.Parameter(torch.zeros(1, 1, dim))
+        self.preheater = Preheater(dim=dim, token_dim=token_dim, heads=config.heads)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, batch: int, *, generator: Chance = None) -> Float[Tensor, "b n d"]:
+        """Draw queries for `batch` images; they know nothing of them yet."""
+        noise = _noise(batch, self.slots, like=self.mean, chance=generator)
+        return self.mean + self.log_std.exp() * noise
+
+    def preheat(
+        self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"]
+    ) -> Float[Tensor, "b n d"]:
+        """Predict each picture's slots; early in training without a gradient to the tokens."""
+        if self.training:  # a product, not a branch: a GPU need not be asked how many steps there were
+            free = (self.steps >= self.config.detach_steps).to(tokens)
+            tokens = tokens.detach() + free * (tokens - tokens.detach())
+        predicted: Tensor = self.preheater(queries, tokens)
+        return predicted
+
+    def start(self, queries: Float[Tensor, "b n d"], *, generator: Chance = None) -> Float[Tensor, "b n d"]:
+        """In training noise around the prediction, which learns nothing from what comes after."""
+        if not self.training:
+            return queries
+        if completes(generator, len(queries)):
+            self.steps += 1
+        noise = _noise(*queries.shape[:2], like=self.mean, chance=generator)
+        return queries.detach() + self.log_std_start.exp() * noise
+
+    def penalties(
+        self, queries: Float[Tensor, "b n d"], slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Mean squared error of the prediction to the slots that are kept, which are a constant target."""
+        error = (queries.float() - slots.detach().float()).square().mean(dim=-1)
+        return {"preheat": self.config.weight * (error * kept).sum() / kept.sum()}
 
 
 def _noise(batch: int, slots: int, *, like: Tensor, chance: Chance) -> Float[Tensor, "b n d"]:

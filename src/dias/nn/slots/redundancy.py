@@ -73,7 +73,7 @@ def reduce_redundancy(
         (True).
     """
     labels = keep_at_least_two(agglomerate(slots, threshold, kept=kept))
-    return merge(merge_matrix(labels), slots), _is_first(labels)
+    return merge(merge_matrix(labels), slots), is_first(labels)
 
 
 def keep_at_least_two(labels: Int64[Tensor, "b n"]) -> Int64[Tensor, "b n"]:
@@ -90,7 +90,7 @@ def merge_matrix(labels: Int64[Tensor, "b n"]) -> Float64[Tensor, "b n n"]:
     instead, as attention maps want it.
     """
     same = labels[:, :, None] == labels[:, None, :]
-    return same * _is_first(labels)[:, :, None] / same.sum(dim=2, keepdim=True).double()
+    return same * is_first(labels)[:, :, None] / same.sum(dim=2, keepdim=True).double()
 
 
 def merge(
@@ -102,8 +102,8 @@ def merge(
         return (average.to(precise) @ values.to(precise)).to(values.dtype)
 
 
-def _is_first(labels: Int64[Tensor, "b n"]) -> Bool[Tensor, "b n"]:
-    """Whether a slot is the first of its cluster: none before it has its label."""
+def is_first(labels: Int64[Tensor, "b n"]) -> Bool[Tensor, "b n"]:
+    """Whether a slot is the first of its cluster: none before it has its label, which is not -1."""
     repeated = (labels[:, :, None] == labels[:, None, :]).tril(diagonal=-1).any(dim=2)
     return ~repeated & (labels >= 0)
 
