@@ -27,10 +27,11 @@ def test_the_recipes_are_those_that_are_promised() -> None:
 def test_methods_differ_in_the_method_alone(name: str, size: str) -> None:
     """Equal terms: the same data, backbone (but for pixels), steps, batch and slots as DIAS in that size."""
     dias, method = read_recipe(f"scenes{size}"), read_recipe(f"{name}{size}")
-    assert method.data == dias.data
+    assert (method.data.train, method.data.validation) == (dias.data.train, dias.data.validation)
     assert method.training.steps == dias.training.steps
     assert method.model.queries.slots == dias.model.queries.slots
     if name != "slot-attention":
+        assert method.data == dias.data
         assert method.training.batch == dias.training.batch
         assert method.model.pca == dias.model.pca
         assert method.model.aggregation.slot_dim == dias.model.aggregation.slot_dim

@@ -227,4 +227,5 @@ def _settings(file: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 def _files() -> list[Path]:
     folder = Path(str(files("dias") / "recipes"))
-    return sorted(folder.glob("*.yaml")) + sorted((folder / "methods").glob("*.yaml"))
+    parts = (folder.glob("*.yaml"), (folder / "methods").glob("*.yaml"))
+    return [file for part in parts for file in sorted(part, key=lambda file: file.stem)]
