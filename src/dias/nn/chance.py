@@ -1,7 +1,7 @@
 """Random numbers for a batch, or for the share of it that one of several processes computes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -66,6 +66,13 @@ def processes() -> int:
     """How many compute at the same time."""
     together = dist.is_available() and dist.is_initialized()
     return dist.get_world_size() if together else 1
+
+
+def common(below: int, *, chance: Chance, device: torch.device) -> Tensor:
+    """One int64 number in [0, below) that a whole batch has in common: the same in each `Share` of it."""
+    if isinstance(chance, Share):
+        chance = replace(chance, start=0)
+    return whole(below, 1, chance=chance, device=device)[0]
 
 
 def _drawn(

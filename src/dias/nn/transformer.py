@@ -6,6 +6,22 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from dias.errors import SettingError
+
+KeysValues = tuple[Float[Tensor, "b h k d"], Float[Tensor, "b h k d"]]
+
+
+def inner_width(width: int | None, *, token_dim: int, heads: int) -> int:
+    """Channels inside a decoder: `width`, or as many as a token has.
+
+    Raises:
+        SettingError: the heads do not divide them.
+    """
+    width = width or token_dim
+    if width % heads:
+        raise SettingError("model.decoder.heads", heads, f"must divide the decoder's width {width}")
+    return width
+
 
 class Attention(nn.Module):
     """Multi-head attention; its map over memory is given only where it is asked for."""
@@ -23,19 +39,44 @@ class Attention(nn.Module):
         memory: Float[Tensor, "b k c"],
         *,
         kept: Bool[Tensor, "b k"] | None = None,
+        causal: bool = False,
     ) -> Float[Tensor, "b m c"]:
-        """Attend from `x` to `memory`; memory that is not kept is not seen."""
-        queries, keys, values = self._heads(x, memory)
+        """Attend from `x` to `memory`.
+
+        Args:
+            x: what asks.
+            memory: what is asked.
+            kept: memory that is not kept is not seen.
+            causal: x and memory are one sequence, and a token sees itself and those before it. Not with `kept`.
+        """
+        return self.attend(x, self.keys_values(memory), kept=kept, causal=causal)
+
+    def attend(
+        self,
+        x: Float[Tensor, "b m c"],
+        memory: KeysValues,
+        *,
+        kept: Bool[Tensor, "b k"] | None = None,
+        causal: bool = False,
+    ) -> Float[Tensor, "b m c"]:
+        """The same, over keys and values that are known already."""
         mask = None if kept is None else kept[:, None, None, :]
-        mixed = _mix(queries, keys, values, mask)
-        return self._out(mixed)
+        return self._out(_mix(self._queries(x), *memory, mask, causal=causal))
+
+    def keys_values(self, memory: Float[Tensor, "b k c"]) -> KeysValues:
+        """What `attend` asks."""
+        keys, values = rearrange(
+            self.to_keys_values(memory), "b k (two h d) -> two b h k d", two=2, h=self.heads
+        ).unbind(0)
+        return keys, values
 
     def with_map(
         self, x: Float[Tensor, "b m c"], memory: Float[Tensor, "b k c"], *, kept: Bool[Tensor, "b k"]
     ) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b k m"]]:
         """The same, and how `x` shares its attention over memory, averaged over heads (sums to 1 over k)."""
-        queries, keys, values = self._heads(x, memory)
-        scores = (queries @ keys.mT).float() * queries.shape[-1] ** -0.5
+        queries, (keys, values) = self._queries(x), self.keys_values(memory)
+        scores = queries @ keys.mT
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * queries.shape[-1] ** -0.5
         attention = scores.masked_fill(~kept[:, None, None, :], -torch.inf).softmax(dim=-1)
         mixed = attention.to(values.dtype) @ values
         return self._out(mixed), attention.mean(dim=1).mT
@@ -44,12 +85,8 @@ class Attention(nn.Module):
         joined: Tensor = self.out(rearrange(mixed, "b h m d -> b m (h d)"))
         return joined
 
-    def _heads(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        queries = rearrange(self.to_queries(x), "b m (h d) -> b h m d", h=self.heads)
-        keys, values = rearrange(
-            self.to_keys_values(memory), "b k (two h d) -> two b h k d", two=2, h=self.heads
-        ).unbind(0)
-        return queries, keys, values
+    def _queries(self, x: Tensor) -> Tensor:
+        return rearrange(self.to_queries(x), "b m (h d) -> b h m d", h=self.heads)
 
 
 def _mix(
@@ -57,6 +94,8 @@ def _mix(
     keys: Float[Tensor, "b h k d"],
     values: Float[Tensor, "b h k d"],
     mask: Bool[Tensor, "b 1 1 k"] | None,
+    *,
+    causal: bool,
 ) -> Float[Tensor, "b h m d"]:
     """Attention in whichever form is faster.
 
@@ -64,10 +103,13 @@ def _mix(
     tokens (benchmarks/training_step.py shows both).
     """
     if queries.device.type != "cpu":
-        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=causal)
     scores = (queries * queries.shape[-1] ** -0.5) @ keys.mT
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
+    if causal:
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+        scores = scores.masked_fill(later, -torch.inf)
     mixed: Tensor = scores.softmax(dim=-1) @ values
     return mixed
 
@@ -92,25 +134,58 @@ class DecoderLayer(nn.Module):
         )
 
     def forward(
-        self, x: Float[Tensor, "b m c"], memory: Float[Tensor, "b k c"], kept: Bool[Tensor, "b k"] | None
+        self,
+        x: Float[Tensor, "b m c"],
+        memory: Float[Tensor, "b k c"],
+        kept: Bool[Tensor, "b k"] | None,
+        *,
+        causal: bool = False,
     ) -> Float[Tensor, "b m c"]:
-        """One layer."""
-        x = self._attend_to_self(x)
+        """One layer; `causal`: a token sees no later one."""
+        x = self._attend_to_self(x, causal=causal)
         x = x + self.cross_attention(self.norm_cross(x), memory, kept=kept)
         return self._feed_forward(x)
 
     def with_map(
-        self, x: Float[Tensor, "b m c"], memory: Float[Tensor, "b k c"], kept: Bool[Tensor, "b k"]
+        self,
+        x: Float[Tensor, "b m c"],
+        memory: Float[Tensor, "b k c"],
+        kept: Bool[Tensor, "b k"],
+        *,
+        causal: bool = False,
     ) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b k m"]]:
         """One layer, and its cross-attention averaged over heads."""
-        x = self._attend_to_self(x)
+        x = self._attend_to_self(x, causal=causal)
         update, attention = self.cross_attention.with_map(self.norm_cross(x), memory, kept=kept)
         x = x + update
         return self._feed_forward(x), attention
 
-    def _attend_to_self(self, x: Tensor) -> Tensor:
+    def next(
+        self,
+        x: Float[Tensor, "b 1 c"],
+        before: KeysValues | None,
+        memory: KeysValues,
+        kept: Bool[Tensor, "b k"],
+    ) -> tuple[Float[Tensor, "b 1 c"], KeysValues]:
+        """The causal layer for the next token alone.
+
+        Args:
+            x: the token.
+            before: what `next` returned for the token before it; None for the first.
+            memory: `cross_attention.keys_values` of the memory.
+            kept: memory that is not kept is not seen.
+        """
         normed = self.norm_self(x)
-        summed: Tensor = x + self.self_attention(normed, normed)
+        keys, values = self.self_attention.keys_values(normed)
+        if before is not None:
+            keys, values = torch.cat([before[0], keys], dim=2), torch.cat([before[1], values], dim=2)
+        x = x + self.self_attention.attend(normed, (keys, values))
+        x = x + self.cross_attention.attend(self.norm_cross(x), memory, kept=kept)
+        return self._feed_forward(x), (keys, values)
+
+    def _attend_to_self(self, x: Tensor, *, causal: bool) -> Tensor:
+        normed = self.norm_self(x)
+        summed: Tensor = x + self.self_attention(normed, normed, causal=causal)
         return summed
 
     def _feed_forward(self, x: Tensor) -> Tensor:

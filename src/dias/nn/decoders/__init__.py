@@ -5,19 +5,28 @@ from typing import Annotated
 from pydantic import Field
 
 from dias.nn.decoders.broadcast_mlp import BroadcastMLPConfig, BroadcastMLPDecoder
+from dias.nn.decoders.code_ar import CodeARConfig, CodeARDecoder
 from dias.nn.decoders.output import Decoded, Target
+from dias.nn.decoders.permuted_ar import PermutedARConfig, PermutedARDecoder
 from dias.nn.decoders.pixel_broadcast import PixelBroadcastConfig, PixelBroadcastDecoder
 from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
 
-Decoder = Annotated[RandomARConfig | BroadcastMLPConfig | PixelBroadcastConfig, Field(discriminator="kind")]
+Decoder = Annotated[
+    RandomARConfig | BroadcastMLPConfig | PixelBroadcastConfig | PermutedARConfig | CodeARConfig,
+    Field(discriminator="kind"),
+]
 
 __all__ = [
     "BroadcastMLPConfig",
     "BroadcastMLPDecoder",
+    "CodeARConfig",
+    "CodeARDecoder",
     "Decoded",
     "Decoder",
     "PixelBroadcastConfig",
     "PixelBroadcastDecoder",
+    "PermutedARConfig",
+    "PermutedARDecoder",
     "RandomARConfig",
     "RandomARDecoder",
     "Target",

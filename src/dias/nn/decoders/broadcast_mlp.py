@@ -1,4 +1,7 @@
-"""Spatial-broadcast decoder: each slot paints all tokens, alpha decides (DINOSAUR, Seitzer et al. 2023)."""
+"""Spatial-broadcast decoder: each slot paints all tokens, alpha decides (DINOSAUR, Seitzer et al. 2023).
+
+With AdaSlot's masked mixture (Fan et al. 2024, "masked slot decoder") where a slot's presence is learned.
+"""
 
 from itertools import pairwise
 from typing import Literal
@@ -12,6 +15,8 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.nn.chance import Chance
 from dias.nn.decoders.output import Decoded, Target, squared_error
+
+_EPSILON = 1e-5  # as in AdaSlot's code: alpha stays finite where only absent slots would paint
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -49,9 +54,31 @@ class BroadcastMLPDecoder(nn.Module):
         target: Target,
         *,
         generator: Chance = None,
+        presence: Float[Tensor, "b n"] | None = None,
     ) -> Decoded:
-        """Reconstruct tokens from slots alone; nothing is random."""
+        """Reconstruct tokens from slots alone; nothing is random.
+
+        Args:
+            slots: one vector an object.
+            kept: slots that are not kept get no alpha.
+            target: what the error is measured against.
+            generator: not used.
+            presence: 1 for a slot that is there, 0 for one that is not, with a gradient (straight-through).
+                It then decides in place of `kept`: alpha, over all slots, is multiplied by it and
+                normalised anew, so that an absent slot learns what its presence would have changed.
+        """
         painted = self.mlp(slots[:, :, None] + self.positions)  # b n m c+1
-        alpha = painted[..., -1].float().masked_fill(~kept[..., None], -torch.inf).softmax(dim=1)
+        alpha = _shared(painted[..., -1], kept, presence)
         mixed = (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1)
         return Decoded(reconstruction=mixed, attention=alpha, error=squared_error(mixed, target.tokens))
+
+
+def _shared(
+    logits: Float[Tensor, "b n m"], kept: Bool[Tensor, "b n"], presence: Float[Tensor, "b n"] | None
+) -> Float[Tensor, "b n m"]:
+    """How slots share each token."""
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if presence is None:
+        return logits.masked_fill(~kept[..., None], -torch.inf).softmax(dim=1)
+    alpha = logits.softmax(dim=1) * presence[..., None]
+    return alpha / (alpha.sum(dim=1, keepdim=True) + _EPSILON)
