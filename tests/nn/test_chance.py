@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dias.models import ImageModelConfig
-from dias.nn.chance import Chance, Share, begins, completes, gumbel, normal, uniform, whole
+from dias.nn.chance import Chance, Share, begins, common, completes, gumbel, normal, uniform, whole
 from dias.nn.decoders import RandomARConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.queries import NormalSeparateConfig, NormalSharedConfig, Queries
@@ -34,6 +34,18 @@ def test_parts_are_rows_of_the_whole(parts: int, size: int, seed: int) -> None:
                 draw(size, Share(start=part * size, total=parts * size)),
                 everything[part * size : (part + 1) * size],
             )
+
+
+def test_all_parts_have_a_number_in_common() -> None:
+    drawn = set()
+    for seed in range(40):
+        numbers = set()
+        for part in range(3):
+            torch.manual_seed(seed)
+            numbers.add(int(common(9, chance=Share(start=2 * part, total=6), device=CPU)))
+        assert len(numbers) == 1
+        drawn |= numbers
+    assert drawn == set(range(9))
 
 
 def test_a_generator_leaves_the_global_state_alone() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dias.errors import SettingError
 
-KeysValues = tuple[Float[Tensor, "b h k d"], Float[Tensor, "b h k d"]]
+KeysValues = tuple[Float[Tensor, "b h _ d"], Float[Tensor, "b h _ d"]]  # of memory, or of a sequence
 
 
 def inner_width(width: int | None, *, token_dim: int, heads: int) -> int:
@@ -47,7 +47,7 @@ class Attention(nn.Module):
             x: what asks.
             memory: what is asked.
             kept: memory that is not kept is not seen.
-            causal: x and memory are one sequence, and a token sees itself and those before it. Not with `kept`.
+            causal: x and memory are one sequence, a token sees itself and those before it. Not with `kept`.
         """
         return self.attend(x, self.keys_values(memory), kept=kept, causal=causal)
 
@@ -86,7 +86,8 @@ class Attention(nn.Module):
         return joined
 
     def _queries(self, x: Tensor) -> Tensor:
-        return rearrange(self.to_queries(x), "b m (h d) -> b h m d", h=self.heads)
+        queries: Tensor = rearrange(self.to_queries(x), "b m (h d) -> b h m d", h=self.heads)
+        return queries
 
 
 def _mix(

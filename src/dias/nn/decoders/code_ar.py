@@ -42,11 +42,8 @@ class CodeARConfig:
             SettingError: there are no codes, or the heads do not divide the width.
         """
         if codes is None:
-            raise SettingError(
-                "model.decoder.kind",
-                self.kind,
-                "predicts codes: set model.tokenizer, and model.target to codes",
-            )
+            problem = "predicts codes: set model.tokenizer, and model.target to codes"
+            raise SettingError("model.decoder.kind", self.kind, problem)
         inner_width(self.width, token_dim=token_dim, heads=self.heads)
         return CodeARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions, codes=codes)
 

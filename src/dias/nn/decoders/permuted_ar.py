@@ -1,4 +1,4 @@
-"""Autoregressive decoding of features: DINOSAUR's Transformer decoder, and SPOT's, which permutes the patches.
+"""Autoregressive decoding of features: DINOSAUR's Transformer decoder; SPOT's, which permutes patches.
 
 Seitzer et al. 2023, appendix; Kakogeorgiou et al. 2024, "Patch-order permutation".
 """
