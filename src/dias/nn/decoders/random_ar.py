@@ -9,10 +9,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
-from dias.errors import SettingError
 from dias.nn.chance import Chance, uniform, whole
 from dias.nn.decoders.output import Decoded, Target, squared_error
-from dias.nn.transformer import DecoderLayer
+from dias.nn.transformer import DecoderLayer, inner_width
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -38,9 +37,7 @@ class RandomARConfig:
         self, *, slot_dim: int, token_dim: int, positions: int, codes: int | None = None
     ) -> "RandomARDecoder":
         """Make the module for `positions` tokens of `token_dim` channels; it does not ask for their codes."""
-        width = self.width or token_dim
-        if width % self.heads:
-            raise SettingError("model.decoder.heads", self.heads, f"must divide the decoder's width {width}")
+        inner_width(self.width, token_dim=token_dim, heads=self.heads)
         return RandomARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
@@ -56,7 +53,7 @@ class RandomARDecoder(nn.Module):
     def __init__(self, config: RandomARConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
         super().__init__()
         self.config = config
-        width = config.width or token_dim
+        width = inner_width(config.width, token_dim=token_dim, heads=config.heads)
         self.token_in = nn.Sequential(nn.Linear(token_dim, width, bias=False), nn.LayerNorm(width))
         self.slot_in = nn.Sequential(nn.Linear(slot_dim, width, bias=False), nn.LayerNorm(width))
         self.mask_token = nn.Parameter(torch.randn(1, 1, width) * width**-0.5)
