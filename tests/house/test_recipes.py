@@ -6,7 +6,6 @@ from dias.config import from_dict, to_dict
 from dias.errors import DiasError
 from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
 
-
 DATA_SETS = [
     "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc", "ytvis",
 ]  # fmt: skip
@@ -87,7 +86,9 @@ def test_a_wrong_setting_is_named(change: str, message: str) -> None:
 
 
 def test_an_unknown_recipe_is_told_what_is_alike() -> None:
-    with pytest.raises(DiasError, match=r"'coca': no such file, and none that is shipped; did you mean coco\?"):
+    with pytest.raises(
+        DiasError, match=r"'coca': no such file, and none that is shipped; did you mean coco\?"
+    ):
         read_recipe("coca")
     with pytest.raises(DiasError, match="`dias recipes list` lists the shipped ones"):
         read_recipe("xyz")
