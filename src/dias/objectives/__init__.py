@@ -1,5 +1,6 @@
 """What is minimised."""
 
+from dias.objectives.attention_matching import attention_matching, double_softmax_matching
 from dias.objectives.distillation import double_softmax_distillation, matched_distillation
 from dias.objectives.ramp import cosine_ramp
 from dias.objectives.total import Loss, ObjectiveConfig, image_loss
@@ -7,8 +8,10 @@ from dias.objectives.total import Loss, ObjectiveConfig, image_loss
 __all__ = [
     "Loss",
     "ObjectiveConfig",
+    "attention_matching",
     "cosine_ramp",
     "double_softmax_distillation",
+    "double_softmax_matching",
     "image_loss",
     "matched_distillation",
 ]
