@@ -6,6 +6,7 @@ from pydantic import Tag
 
 from dias.backbones.backbone import Backbone, Tokens
 from dias.backbones.frozen import BackboneConfig, FrozenBackbone
+from dias.backbones.last_blocks import LastBlocks
 from dias.backbones.pixels import Pixels, PixelsConfig
 from dias.backbones.weights import WeightsRecord
 from dias.config import by_kind
@@ -19,6 +20,7 @@ __all__ = [
     "BackboneConfig",
     "Backbones",
     "FrozenBackbone",
+    "LastBlocks",
     "Pixels",
     "PixelsConfig",
     "Tokens",

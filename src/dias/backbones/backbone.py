@@ -23,11 +23,13 @@ class Tokens:
         features: float32, row by row of the grid.
         grid: its rows and columns.
         images: the pictures themselves, for models that explain more than features.
+        unfinished: what a ViT's last blocks were given, prefix tokens (class, registers) first; None: not asked.
     """
 
     features: Float[Tensor, "b m c"]
     grid: tuple[int, int]
     images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"] | None = None
+    unfinished: Float[Tensor, "b p c"] | None = None
 
 
 class Backbone(nn.Module):

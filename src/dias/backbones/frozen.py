@@ -49,7 +49,11 @@ class BackboneConfig:
 
 
 class FrozenBackbone(Backbone):
-    """Any Hugging Face ViT without its prefix tokens, never trained and always in evaluation mode."""
+    """Any Hugging Face ViT without its prefix tokens, never trained and always in evaluation mode.
+
+    Attributes:
+        prefix: number of those: class and registers.
+    """
 
     def __init__(self, config: BackboneConfig, vit: nn.Module, weights: WeightsRecord) -> None:
         settings: Any = vit.config
@@ -64,7 +68,7 @@ class FrozenBackbone(Backbone):
             std=_IMAGENET_STD,
         )
         self.config: BackboneConfig = config
-        self._prefix = 1 + getattr(settings, "num_register_tokens", 0)
+        self.prefix = 1 + getattr(settings, "num_register_tokens", 0)
         self._masked_autoencoder = settings.model_type == "vit_mae"
         self._asks_to_interpolate = settings.model_type in ("vit", "vit_mae")
         if self._masked_autoencoder:
@@ -78,11 +82,14 @@ class FrozenBackbone(Backbone):
         self.eval()
 
     @torch.no_grad()
-    def forward(self, images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"]) -> Tokens:
+    def forward(
+        self, images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"], *, last_blocks: int = 0
+    ) -> Tokens:
         """Turn pictures into tokens.
 
         Args:
             images: uint8 from 0 to 255, or float from 0 to 1.
+            last_blocks: also give what so many last blocks were given; 0: no need.
 
         Raises:
             SettingError: `input_size` is None and the pictures' size is no multiple of the patch.
@@ -90,9 +97,11 @@ class FrozenBackbone(Backbone):
         rows, columns = self.grid(*images.shape[-2:])
         with torch.autocast(images.device.type, enabled=False):  # the features do not depend on who calls
             pixels = self.normalized(images).to(self._dtype)
-            hidden = self.vit(pixels, **self._options(len(pixels), rows * columns, pixels.device))
-        features = hidden.last_hidden_state[:, self._prefix :].float()
-        return Tokens(features=features, grid=(rows, columns))
+            options = self._options(len(pixels), rows * columns, pixels.device)
+            hidden = self.vit(pixels, output_hidden_states=last_blocks > 0, **options)
+        features = hidden.last_hidden_state[:, self.prefix :].float()
+        unfinished = hidden.hidden_states[-1 - last_blocks].float() if last_blocks else None
+        return Tokens(features=features, grid=(rows, columns), unfinished=unfinished)
 
     def _options(self, batch: int, tokens: int, device: torch.device) -> dict[str, Any]:
         """What some families must be asked for."""
