@@ -121,7 +121,8 @@ def evaluate_all(
         seen: dict[str, Tokens] = {}
         for one in measured:
             backbone = backbone_of(one.model)
-            key = f"{backbone.weights.sha256} {backbone.config} {device_of(backbone)}"
+            tuned = one.model.config.tuned_blocks  # which also need what those blocks are given
+            key = f"{backbone.weights.sha256} {backbone.config} {device_of(backbone)} {tuned}"
             if key not in seen:
                 seen[key] = one.model.see(batch.images.to(device_of(backbone)))
             one.add(seen[key], batch, config=config)

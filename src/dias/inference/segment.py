@@ -218,7 +218,7 @@ class Segmenter:
     def _find(self, seen: Sequence[_Seen], *, compare: bool) -> _Found:
         pictures = torch.from_numpy(np.stack([one.picture for one in seen])).permute(0, 3, 1, 2)
         pictures = pictures.to(self.queries.device)
-        tokens = replace(self.backbone(pictures), images=pictures)
+        tokens = self.model.see(pictures, backbone=self.backbone)
         queries, decode = self.queries.expand(len(seen), -1, -1), self.map == "decoder"
         plain = None
         with torch.autocast(queries.device.type, torch.bfloat16, enabled=self.half):

@@ -6,11 +6,11 @@ from inspect import signature
 from math import isqrt
 
 from jaxtyping import Bool, Float, UInt8
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from dias.backbones import Backbone, BackboneConfig, Backbones, Tokens
+from dias.backbones import Backbone, BackboneConfig, Backbones, FrozenBackbone, LastBlocks, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.models.outputs import SlotOutput
@@ -34,6 +34,8 @@ class ImageModelConfig:
         channels: of a backbone feature.
         positions: tokens an image has (16 x 16 for 224 pixels and patches of 14).
         pca: train on so many standardised principal components of the features; None keeps all.
+        tuned_blocks: last blocks of the ViT that the model has as its own, trained with it. The slots see the
+            features that these give; what is explained stays frozen (SPOT: 4 of 12).
         projection: what stands between those and the aggregation.
         tokenizer: makes codes of the pictures or features; trained before, then frozen.
         target: what the decoder explains: features, the tokenizer's codes, or both side by side.
@@ -43,6 +45,7 @@ class ImageModelConfig:
     channels: PositiveInt = 384
     positions: PositiveInt = 256
     pca: PositiveInt | None = None
+    tuned_blocks: NonNegativeInt = 0
     projection: Projection = Field(default_factory=MLPProjectionConfig)
     queries: Queries = Field(default_factory=NormalSharedConfig)
     aggregation: AnyAggregation = Field(default_factory=AggregationConfig)
@@ -51,12 +54,20 @@ class ImageModelConfig:
     decoder: Decoder = Field(default_factory=RandomARConfig)
 
     def build(self, *, backbone: Backbone | None = None) -> "ImageModel":
-        """Put the parts together; without a backbone the model takes features only."""
+        """Put the parts together; without a backbone the model takes features only.
+
+        Raises:
+            DiasError: parts do not fit one another, or the backbone.
+        """
         if self.pca is not None and self.pca > self.channels:
             raise SettingError("model.pca", self.pca, f"is more than model.channels, {self.channels}")
         if (self.tokenizer is None) != (self.target == "features"):
             needs = "needs a tokenizer" if self.tokenizer is None else "has no use for model.tokenizer"
             raise SettingError("model.target", self.target, needs)
+        if self.tuned_blocks and not isinstance(backbone, FrozenBackbone):
+            raise SettingError(
+                "model.tuned_blocks", self.tuned_blocks, "needs the ViT whose last blocks they are"
+            )
         if backbone is not None and backbone.channels != self.channels:
             raise DiasError(
                 f"setting model.channels: {self.channels}, {backbone.weights.name} has {backbone.channels}"
@@ -81,6 +92,10 @@ class ImageModel(nn.Module):
         token_dim = config.pca or config.channels
         slot_dim = config.aggregation.slot_dim
         self.reduce_features = FeaturePCA(config.channels, config.pca) if config.pca else nn.Identity()
+        self.last_blocks = None
+        if config.tuned_blocks:
+            assert isinstance(backbone, FrozenBackbone)
+            self.last_blocks = LastBlocks(backbone, config.tuned_blocks)
         self.projection = config.projection.build(channels=token_dim, positions=config.positions)
         self.queries = config.queries.build(dim=slot_dim, token_dim=self.projection.channels_out)
         self.aggregation = config.aggregation.build(token_dim=self.projection.channels_out)
@@ -118,17 +133,28 @@ class ImageModel(nn.Module):
         seen = self.see(images)
         return self.from_tokens(seen, reduce=reduce, decode=decode, generator=generator), seen.grid
 
-    def see(self, images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"]) -> Tokens:
+    def see(
+        self,
+        images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"],
+        *,
+        backbone: Backbone | None = None,
+    ) -> Tokens:
         """What the model's parts are given of pictures: their frozen features, and themselves.
+
+        Args:
+            images: uint8 from 0 to 255, or float from 0 to 1.
+            backbone: the same weights that look at pictures in another size; the model's own if None.
 
         Raises:
             DiasError: the model was built without a backbone.
         """
-        if self.backbone is None:
+        backbone = backbone or self.backbone
+        if backbone is None:
             raise DiasError(
                 "this model has no backbone: give it features (from_features), or load one with it"
             )
-        seen: Tokens = self.backbone(images)
+        tuned = self.config.tuned_blocks
+        seen: Tokens = backbone(images, last_blocks=tuned) if tuned else backbone(images)
         return replace(seen, images=images)
 
     def from_features(
@@ -166,11 +192,12 @@ class ImageModel(nn.Module):
 
         Raises:
             DiasError: features or queries have another width than the model, or more or fewer tokens than
-                its decoder knows; or the decoder explains pictures and there are none.
+                its decoder knows; or the decoder explains pictures and there are none; or the model has
+                blocks of its own and there are features alone.
         """
         self._check(seen.features, queries, decode=decode)
         reduced = self.reduce_features(seen.features)
-        tokens = self.projection(reduced)
+        tokens = self.projection(reduced if self.last_blocks is None else self._own_features(seen))
         if queries is None:
             queries = self.queries(len(tokens), generator=generator)
         queries = self.queries.preheat(queries, tokens)
@@ -208,6 +235,17 @@ class ImageModel(nn.Module):
         learned = {} if presence is None else {"presence": presence}
         decoded: Decoded = self.decoder(slots, kept, target, generator=generator, **learned)
         return decoded
+
+    def _own_features(self, seen: Tokens) -> Float[Tensor, "b m k"]:
+        """What the model's own last blocks make of a batch, reduced as the frozen features are."""
+        if seen.unfinished is None:
+            raise DiasError(
+                "this model has last blocks of its own (model.tuned_blocks): features alone do not do; give "
+                "the pictures"
+            )
+        assert self.last_blocks is not None
+        reduced: Tensor = self.reduce_features(self.last_blocks(seen.unfinished, seen.grid))
+        return reduced
 
     def _check(self, features: Tensor, queries: Tensor | None, *, decode: bool) -> None:
         channels, tokens = features.shape[-1], features.shape[-2]

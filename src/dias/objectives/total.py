@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dias.config import STRICT
 from dias.models.outputs import SlotOutput
+from dias.objectives.attention_matching import attention_matching, double_softmax_matching
 from dias.objectives.distillation import double_softmax_distillation, matched_distillation
 from dias.objectives.ramp import cosine_ramp
 
@@ -22,10 +23,15 @@ class ObjectiveConfig:
     Attributes:
         distillation: `matched` (the method), `double_softmax` (the authors' published code), or `none`.
         distillation_weight: what the cosine ramp rises to at the end of training.
+        matching: how a student's attention is compared with a teacher's, where there is one: by its `logits`
+            (as published), or `double_softmax` (as in the code that DIAS's authors compare with).
+        matching_weight: constant.
     """
 
     distillation: Literal["matched", "double_softmax", "none"] = "matched"
     distillation_weight: Annotated[float, Field(ge=0)] = 1.0
+    matching: Literal["logits", "double_softmax"] = "logits"
+    matching_weight: Annotated[float, Field(ge=0)] = 0.005
 
 
 @plain_dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,7 @@ class Loss:
 
     Attributes:
         distillation: before its weight.
-        penalties: what parts of the model added, weighted, by name.
+        penalties: what parts of the model added, weighted, by name; and `matching`, with a teacher.
     """
 
     total: Float[Tensor, ""]
@@ -43,17 +49,30 @@ class Loss:
     penalties: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 
 
-def image_loss(output: SlotOutput, *, config: ObjectiveConfig, progress: float) -> Loss:
-    """The decoder's error, plus distillation weighted by the ramp at `progress` (0 to 1), plus penalties."""
+def image_loss(
+    output: SlotOutput, *, config: ObjectiveConfig, progress: float, teacher: SlotOutput | None = None
+) -> Loss:
+    """The decoder's error, plus distillation weighted by the ramp at `progress` (0 to 1), plus penalties.
+
+    Args:
+        output: of the model, in training.
+        config: which parts, how weighted.
+        progress: of training.
+        teacher: what a frozen model says about the same pictures, with its decoder's attention: the output's
+            attention is matched to that (SPOT's second stage).
+    """
     assert output.error is not None
     reconstruction = output.error.mean()
     distillation = _distillation(output, config)
     weight = config.distillation_weight * cosine_ramp(progress)
+    penalties = dict(output.penalties)
+    if teacher is not None:
+        penalties["matching"] = config.matching_weight * _matching(output, teacher, config)
     return Loss(
-        total=reconstruction + weight * distillation + sum(output.penalties.values()),
+        total=reconstruction + weight * distillation + sum(penalties.values()),
         reconstruction=reconstruction,
         distillation=distillation,
-        penalties=output.penalties,
+        penalties=penalties,
     )
 
 
@@ -66,3 +85,14 @@ def _distillation(output: SlotOutput, config: ObjectiveConfig) -> Tensor:
             return double_softmax_distillation(first, last)
         case "none":
             return first.new_zeros(())
+
+
+def _matching(output: SlotOutput, teacher: SlotOutput, config: ObjectiveConfig) -> Tensor:
+    assert teacher.decoder_attention is not None
+    compared = attention_matching if config.matching == "logits" else double_softmax_matching
+    return compared(
+        output.attention_logits[-1],
+        teacher.decoder_attention,
+        student_kept=output.mask,
+        teacher_kept=teacher.mask,
+    )

@@ -128,6 +128,12 @@ class TrainingData(L.LightningDataModule):
     def _open_cache(self) -> FeatureCache:
         data = self.recipe.data
         assert data.cache is not None
+        if self.recipe.model.tuned_blocks:
+            raise SettingError(
+                "data.cache",
+                data.cache,
+                "holds features alone, but model.tuned_blocks are trained: set it to null",
+            )
         cache = FeatureCache.open(Path(data.cache))
         cache.require(backbone=self.backbone, source=self.source, size=data.size)
         check_some(cache, self.source, self.backbone)

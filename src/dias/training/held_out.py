@@ -9,7 +9,7 @@ import torch.distributed as processes
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
-from dias.backbones import Backbone
+from dias.backbones import Tokens
 from dias.data.centre import EvaluationBatch, evaluation_batches
 from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError
@@ -25,6 +25,7 @@ class HeldOut:
     Attributes:
         number: of the batch among those of all processes.
         valid: pixels that are labelled; None when all are.
+        unfinished: as in `Tokens`.
     """
 
     number: int
@@ -33,6 +34,17 @@ class HeldOut:
     grid: tuple[int, int]
     masks: Int64[Tensor, "b h w"] | None
     valid: Bool[Tensor, "b h w"] | None
+    unfinished: Float[Tensor, "b p c"] | None = None
+
+    def tokens(self, device: torch.device) -> Tokens:
+        """As a model sees it, on its device."""
+        unfinished = None if self.unfinished is None else self.unfinished.to(device).float()
+        return Tokens(
+            features=self.features.to(device).float(),
+            grid=self.grid,
+            images=self.images.to(device),
+            unfinished=unfinished,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +57,7 @@ class Place:
 
 def look_at(
     source: ImageSource,
-    backbone: Backbone,
+    see: Callable[[Tensor], Tokens],
     *,
     size: int,
     batch: int,
@@ -61,10 +73,10 @@ def look_at(
 
     Args:
         source: the pictures, the same in every process.
-        backbone: where features come from.
+        see: gives the features of pictures: a backbone, or a model's `see`.
         size: side of the centre square, pixels.
         batch: pictures at once.
-        device: of the backbone.
+        device: where it computes.
         skip_bad: leave out pictures that cannot be read; if not, stop at the first.
         place: of this process; alone if None.
         ended: asked before each batch; what is left is not read once it says yes, since it is not wanted.
@@ -84,7 +96,7 @@ def look_at(
             for seen in evaluation_batches(
                 part, size=size, batch=batch, skipped=skipped if skip_bad else None
             ):
-                found.append(_with_features(seen, backbone, number=number, device=device))
+                found.append(_with_features(seen, see, number=number, device=device))
     except Exception as error:  # of whatever kind: the others must hear of it
         failure = error
     told = everyones((len(found), skipped, None if failure is None else str(failure), ended()))
@@ -116,13 +128,14 @@ def _share(source: ImageSource, *, batch: int, place: Place) -> Iterator[tuple[i
 
 
 def _with_features(
-    seen: EvaluationBatch, backbone: Backbone, *, number: int, device: torch.device
+    seen: EvaluationBatch, see: Callable[[Tensor], Tokens], *, number: int, device: torch.device
 ) -> HeldOut:
-    tokens = backbone(seen.images.to(device))
+    tokens = see(seen.images.to(device))
     return HeldOut(
         number=number,
         images=seen.images,
         features=tokens.features.half().cpu(),
+        unfinished=None if tokens.unfinished is None else tokens.unfinished.half().cpu(),
         grid=tokens.grid,
         masks=seen.masks,
         valid=None if seen.ignore is None else ~seen.ignore,

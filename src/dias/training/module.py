@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from dias.backbones import Backbone, Tokens
@@ -43,6 +44,11 @@ class Training(L.LightningModule):
     def save(self, file: Path, *, notes: dict[str, Any]) -> None:
         """Write what has been trained so far as a checkpoint of its own."""
         raise NotImplementedError
+
+    def see(self, images: UInt8[Tensor, "b 3 h w"]) -> Tokens:
+        """What never changes of pictures."""
+        seen: Tokens = self.backbone(images)
+        return seen
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step, the same in each of its parts: `Share` draws for all of them."""
@@ -153,6 +159,10 @@ class ImageTraining(Training):
         named = {"loss": loss.total, "reconstruction": loss.reconstruction, "distillation": loss.distillation}
         return named | loss.penalties
 
+    def see(self, images: UInt8[Tensor, "b 3 h w"]) -> Tokens:
+        """What the model is given of pictures."""
+        return self.model.see(images)
+
     def trained(self) -> dict[str, Tensor]:
         """The model but for its backbone."""
         return self.model.head_state()
@@ -165,7 +175,7 @@ class ImageTraining(Training):
         """Features from the cache, or of the pictures."""
         if batch.features is None:
             assert batch.images is not None
-            return self.model.see(batch.images)
+            return self.see(batch.images)
         side = self.recipe.data.size
         grid = self.backbone.grid(side, side)
         return Tokens(features=batch.features.float(), grid=grid, images=batch.images)

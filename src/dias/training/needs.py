@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -154,6 +154,9 @@ def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
         images = torch.zeros(1, 3, recipe.data.size, recipe.data.size, dtype=torch.uint8, device=device)
         assert model.backbone is not None
         seen = Tokens(features=features, grid=model.backbone.grid(*images.shape[-2:]), images=images)
+        if model.last_blocks is not None:
+            prefix = torch.zeros(1, model.backbone.prefix, config.channels, device=device)
+            seen = replace(seen, unfinished=torch.cat([prefix, features], dim=1))
         image_loss(model.from_tokens(seen), config=recipe.objective, progress=1.0)
     model.train(mode)
     for name, value in model.named_buffers():

@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from dias.backbones import Tokens
 from dias.data.samples import ImageSource
 from dias.evaluation.agreement import scores_by
 from dias.evaluation.protocol import rules_of
@@ -74,7 +73,7 @@ class Validation(L.Callback):
         assert isinstance(pl_module, Training)
         self.held_out, skipped = look_at(
             self.source,
-            pl_module.backbone,
+            pl_module.see,
             size=self.size,
             batch=_BATCH,
             device=pl_module.device,
@@ -172,9 +171,7 @@ def _segment(
     model: ImageModel, batch: HeldOut, *, device: torch.device
 ) -> tuple[Int64[Tensor, "b h w"], Bool[Tensor, "b n"], Float[Tensor, " b"]]:
     generator = torch.Generator().manual_seed(_NOISE_SEED)  # the same queries at every validation
-    images = batch.images.to(device) if model.tokenizer is not None else None
-    seen = Tokens(features=batch.features.to(device).float(), grid=batch.grid, images=images)
-    output = model.from_tokens(seen, generator=generator)
+    output = model.from_tokens(batch.tokens(device), generator=generator)
     error = _reconstruction_error(model, output, generator=generator)
     attention = output.decoder_attention if output.decoder_attention is not None else output.attention[-1]
     height, width = batch.images.shape[-2:]
