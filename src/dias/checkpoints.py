@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from dias.backbones import BackboneConfig
+from dias.backbones import Backbone, BackboneConfig
 from dias.config import from_dict, to_dict
 from dias.errors import CheckpointError
 from dias.files import write_atomic
@@ -116,7 +116,13 @@ def describe(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = None) -> ImageModel:
+def load_model(
+    path: Path,
+    *,
+    with_backbone: bool = True,
+    weights: str | None = None,
+    backbone: Backbone | None = None,
+) -> ImageModel:
     """Build the model that a checkpoint describes, and fill in its weights; in evaluation mode.
 
     Args:
@@ -124,6 +130,7 @@ def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = 
         with_backbone: also find and load the frozen backbone.
         weights: local path of the backbone's weights, instead of what the checkpoint names; a backbone
             without weights asks for none.
+        backbone: one that has been loaded already, to be shared.
 
     Raises:
         CheckpointError: as `describe`; or weights that do not fit the settings; or another backbone than the
@@ -134,7 +141,8 @@ def load_model(path: Path, *, with_backbone: bool = True, weights: str | None = 
     if isinstance(config.backbone, BackboneConfig):
         local = weights or _moved(config.backbone.path, file)
         config = replace(config, backbone=replace(config.backbone, path=local))
-    backbone = config.backbone.build() if with_backbone else None
+    if backbone is None and with_backbone:
+        backbone = config.backbone.build()
     model = config.build(backbone=backbone)
     fill(model, file)
     trained_on = header["backbone"]

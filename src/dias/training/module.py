@@ -1,5 +1,6 @@
 """Lightning modules: the only places that know model, loss and data together."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dias.nn.chance import Share, uniform
 from dias.objectives import image_loss
 from dias.training.recipe import Recipe
 from dias.training.schedule import learning_rate_share
+from dias.training.teacher import Teacher
 
 
 class Training(L.LightningModule):
@@ -81,7 +83,9 @@ class Training(L.LightningModule):
         Raises:
             TrainingError: says at which step, and what helps.
         """
-        norm = torch.nn.utils.clip_grad_norm_(self._weights(), self.recipe.training.clip)
+        training = self.recipe.training
+        kind = math.inf if training.clip_norm == "max" else 2.0
+        norm = torch.nn.utils.clip_grad_norm_(self._weights(), training.clip, norm_type=kind)
         if not bool(norm.isfinite()):
             raise TrainingError(
                 f"step {self.global_step}: loss or gradient is not a number, the weights are untouched. "
@@ -129,23 +133,16 @@ class ImageTraining(Training):
     Args:
         recipe: what to do.
         model: with its backbone.
-        teacher: of an earlier stage, that the model learns from; frozen.
+        teacher: of an earlier stage, that the model learns from.
     """
 
-    def __init__(self, recipe: Recipe, model: ImageModel, *, teacher: ImageModel | None = None) -> None:
+    def __init__(self, recipe: Recipe, model: ImageModel, *, teacher: Teacher | None = None) -> None:
         super().__init__()
         assert model.backbone is not None
         self.recipe = recipe
         self.model = model
         self.backbone = model.backbone
-        self.teacher = None if teacher is None else teacher.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> "ImageTraining":
-        """Switch modes; the teacher stays in evaluation mode."""
-        super().train(mode)
-        if self.teacher is not None:
-            self.teacher.eval()
-        return self
+        self.teacher = teacher
 
     def loss(self, batch: Batch, *, part: int) -> dict[str, Tensor]:
         """As the recipe's objective says."""
@@ -154,8 +151,9 @@ class ImageTraining(Training):
         probability = self.recipe.training.reduction_at(self.progress())
         chance = self.chance(size, part=part)
         chosen = uniform(size, chance=chance, device=device) < probability
+        taught = None if self.teacher is None else self.teacher(seen, generator=chance)
         output = self.model.from_tokens(seen, reduce=chosen if probability > 0 else False, generator=chance)
-        loss = image_loss(output, config=self.recipe.objective, progress=self.progress())
+        loss = image_loss(output, config=self.recipe.objective, progress=self.progress(), teacher=taught)
         named = {"loss": loss.total, "reconstruction": loss.reconstruction, "distillation": loss.distillation}
         return named | loss.penalties
 

@@ -70,6 +70,7 @@ class TrainingConfig:
         warmup: share of the steps that the rate rises in.
         floor: the rate at the end, as a share of `lr`.
         clip: largest norm of the gradient.
+        clip_norm: which norm that is: `l2`, or its largest entry (`max`, as SPOT's code has it).
         reduce_probability: how often redundancy is reduced for a picture in training (p_reduce).
         reduce_from: share of training that passes before: early slots are all alike, and would be merged.
         reduce_ramp: share of training, after that, in which the probability rises along a cosine; 0: at once.
@@ -85,6 +86,7 @@ class TrainingConfig:
     warmup: Share = 0.05
     floor: Share = 1e-3
     clip: PositiveFloat = 1.0
+    clip_norm: Literal["l2", "max"] = "l2"
     reduce_probability: Share = 0.5
     reduce_from: Share = 0.0
     reduce_ramp: Share = 1.0

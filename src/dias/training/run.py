@@ -9,7 +9,7 @@ import lightning as L
 import torch
 
 from dias.backbones import Backbone
-from dias.checkpoints import fill, fill_tokenizer, find, load_model
+from dias.checkpoints import fill, fill_tokenizer, find
 from dias.errors import LoadingError, SettingError, TrainingError
 from dias.files import sha256
 from dias.models.image import ImageModel
@@ -21,6 +21,7 @@ from dias.training.origin import check_folder, check_origin, origin_of, start_fo
 from dias.training.processes import lost_another
 from dias.training.recipe import Recipe, TeacherStage
 from dias.training.saving import STATE, saved_step
+from dias.training.teacher import load_teacher
 from dias.training.tokenizing import TokenizerTraining, TokenizerValidation
 from dias.training.trainer import Machine, make_trainer
 from dias.training.validation import Validation
@@ -120,7 +121,8 @@ def _image_training(recipe: Recipe, model: ImageModel, before: Path | None) -> I
     teacher = None
     if isinstance(recipe.earlier, TeacherStage):
         assert before is not None
-        teacher = load_model(before, with_backbone=False)
+        assert model.backbone is not None
+        teacher = load_teacher(before, backbone=model.backbone)
     return ImageTraining(recipe, model, teacher=teacher)
 
 
