@@ -95,14 +95,25 @@ class TrainingData(L.LightningDataModule):
         return [Skipped(name=name, reason="not in the cache") for name in unreadable(self.cache)]
 
     def _samples(self) -> ViewedImages | CachedViews:
-        """Views of the training pictures, or their cached features."""
-        data, cache = self.recipe.data, self.cache
-        if cache is not None:
-            pictures = None
-            if self.recipe.model.tokenizer is not None:
-                pictures = self._pictures(seed=cache.key.seed, policy="stop")
-            return CachedViews(lambda index, view: cache.read(self.indices[index], view), pictures=pictures)
-        return self._pictures(seed=self.recipe.training.seed, policy=data.bad_images)
+        """Views of the training pictures, or their cached features.
+
+        What a model's own last blocks are given is in no cache: they see the cache's views, looked at anew.
+        """
+        data, cache, model = self.recipe.data, self.cache, self.recipe.model
+        if cache is None:
+            return self._pictures(seed=self.recipe.training.seed, policy=data.bad_images)
+        if model.tuned_blocks:
+            return self._cached_pictures(cache)
+        pictures = None if model.tokenizer is None else self._cached_pictures(cache)
+        return CachedViews(lambda index, view: cache.read(self.indices[index], view), pictures=pictures)
+
+    def _cached_pictures(self, cache: FeatureCache) -> ViewedImages:
+        """The pictures that a cache's features are of."""
+        if not cache.key.views:
+            raise SettingError(
+                "data.cache", self.recipe.data.cache, "shows centres alone, the model needs views of pictures"
+            )
+        return self._pictures(seed=cache.key.seed, policy="stop")
 
     def _pictures(self, *, seed: int, policy: Literal["stop", "skip"]) -> ViewedImages:
         size = self.recipe.data.size
@@ -118,7 +129,8 @@ class TrainingData(L.LightningDataModule):
         each = -(-PCA_TOKENS // len(chosen))
         for index in chosen.tolist():
             item = self.samples[(index, 0)]
-            features = item if self.cache is not None else self.backbone(item[None]).features[0]
+            cached = isinstance(self.samples, CachedViews)
+            features = item if cached else self.backbone(item[None]).features[0]
             tokens.append(features[torch.from_numpy(rng.permutation(len(features))[:each])].float())
         return model.reduce_features.fit(torch.cat(tokens))
 
@@ -128,12 +140,6 @@ class TrainingData(L.LightningDataModule):
     def _open_cache(self) -> FeatureCache:
         data = self.recipe.data
         assert data.cache is not None
-        if self.recipe.model.tuned_blocks:
-            raise SettingError(
-                "data.cache",
-                data.cache,
-                "holds features alone, but model.tuned_blocks are trained: set it to null",
-            )
         cache = FeatureCache.open(Path(data.cache))
         cache.require(backbone=self.backbone, source=self.source, size=data.size)
         check_some(cache, self.source, self.backbone)
