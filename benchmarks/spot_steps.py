@@ -37,7 +37,9 @@ class Step:
         with torch.autocast(device, torch.bfloat16, enabled=self.recipe.training.precision == "bf16"):
             seen = self.model.see(images)
             taught = None if self.teacher is None else self.teacher(seen)
-            loss = image_loss(self.model.from_tokens(seen, reduce=reduce), config=config, progress=1.0, teacher=taught)
+            loss = image_loss(
+                self.model.from_tokens(seen, reduce=reduce), config=config, progress=1.0, teacher=taught
+            )
         self.optimizer.zero_grad()
         loss.total.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.training.clip)

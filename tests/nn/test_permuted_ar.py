@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -204,3 +205,20 @@ def test_a_grid_that_is_no_square_is_asked_for() -> None:
 
 def test_orders_are_no_weights() -> None:
     assert not any("orders" in name for name in decoder().state_dict())
+
+
+def test_a_random_order_in_evaluation_is_one_of_the_nine_with_its_map() -> None:
+    part, (slots, target) = decoder().eval(), inputs()
+    kept = ALL
+    each = [part._in_order(order, slots, kept, target, with_map=True) for order in range(9)]
+    part.config = replace(part.config, evaluation="random")
+    found = set()
+    for seed in range(20):
+        out = part(slots, kept, target, generator=torch.Generator().manual_seed(seed))
+        assert out.attention is not None
+        (which,) = [
+            i for i, (prediction, _) in enumerate(each) if torch.equal(prediction, out.reconstruction)
+        ]
+        assert torch.equal(each[which][1], out.attention)
+        found.add(which)
+    assert len(found) > 4

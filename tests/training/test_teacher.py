@@ -16,6 +16,7 @@ from dias.data.loaders import Batch
 from dias.errors import DiasError
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
+from dias.nn.decoders import PermutedARConfig
 from dias.objectives import attention_matching, image_loss
 from dias.training.module import ImageTraining
 from dias.training.recipe import Recipe
@@ -141,3 +142,19 @@ def test_a_teacher_with_blocks_of_its_own_sees_by_them(files: Path, tmp_path: Pa
     expected = two.from_tokens(two.see(images)).decoder_attention
     found = teacher(student.see(images)).decoder_attention
     torch.testing.assert_close(found, expected)
+
+
+def test_a_teacher_of_nine_orders_reads_in_a_random_one(files: Path) -> None:
+    chosen = spot(files)
+    decoder = PermutedARConfig(layers=1, heads=2, width=8)
+    model = replace(chosen.model, tuned_blocks=0, decoder=decoder)
+    teacher = Teacher(built(replace(chosen, model=model), seed=1))
+    seen = teacher.model.see(torch.randint(0, 256, (2, 3, 28, 28)).to(torch.uint8))
+
+    def said(seed: int) -> Tensor:
+        found = teacher(seen, generator=torch.Generator().manual_seed(seed)).decoder_attention
+        assert found is not None
+        return found
+
+    assert torch.equal(said(0), said(0))
+    assert len({float(said(seed)[0, 0, 0]) for seed in range(12)}) > 3

@@ -12,14 +12,20 @@ from dias.errors import DiasError
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
 from dias.nn.chance import Chance
+from dias.nn.decoders import PermutedARDecoder
 
 
 class Teacher(nn.Module):
-    """Says how its decoder shares the tokens of a batch among its slots; never trained, never saved."""
+    """Says how its decoder shares the tokens of a batch among its slots; never trained, never saved.
+
+    A decoder of several orders reads each batch in a random one, as published.
+    """
 
     def __init__(self, model: ImageModel) -> None:
         super().__init__()
         self.model = model.requires_grad_(False)
+        if isinstance(model.decoder, PermutedARDecoder):
+            model.decoder.config = replace(model.decoder.config, evaluation="random")
         self.eval()
 
     def train(self, mode: bool = True) -> "Teacher":

@@ -30,8 +30,8 @@ class PermutedARConfig:
         heads: attention heads; must divide the width.
         width: channels inside; None means as many as a token has.
         orders: 1 reads the tokens row by row (DINOSAUR); 9 in any of SPOT's orders, one a batch in training.
-        evaluation: what is used of them in evaluation: the default order, or the mean over all (SPOT's
-            published numbers).
+        evaluation: what is used of them in evaluation: the default order; the mean over all (SPOT's
+            published numbers); or a random one a batch (SPOT's teacher, while its student is trained).
         position_embedding: tokens carry a learned embedding of the place that they predict. Neither
             publication has one: a ViT's tokens know their place.
         norm_out: a norm behind the last layer, as SPOT has.
@@ -43,7 +43,7 @@ class PermutedARConfig:
     heads: PositiveInt = 4
     width: PositiveInt | None = None
     orders: Literal[1, 9] = 9
-    evaluation: Literal["default", "all"] = "all"
+    evaluation: Literal["default", "all", "random"] = "all"
     position_embedding: bool = False
     norm_out: bool = False
     grid: tuple[PositiveInt, PositiveInt] | None = None
@@ -99,12 +99,13 @@ class PermutedARDecoder(nn.Module):
     ) -> Decoded:
         """Predict the tokens: in training in one random order, the same for the whole batch.
 
-        In evaluation in the default order, or the mean of the predictions, and of the maps, over all orders.
+        In evaluation in the default order, or the mean of the predictions, and of the maps, over all orders;
+        or, where that is asked, in a random order too, with its map.
         """
-        if self.training:
+        if self.training or self.config.evaluation == "random":
             which = common(len(self.orders), chance=generator, device=slots.device).to(slots.device)
-            out, _ = self._in_order(which, slots, kept, target, with_map=False)
-            return Decoded(reconstruction=out, attention=None, error=squared_error(out, target.tokens))
+            out, attention = self._in_order(which, slots, kept, target, with_map=not self.training)
+            return Decoded(reconstruction=out, attention=attention, error=squared_error(out, target.tokens))
         count = len(self.orders) if self.config.evaluation == "all" else 1
         each = [self._in_order(index, slots, kept, target, with_map=True) for index in range(count)]
         out = torch.stack([prediction for prediction, _ in each]).mean(dim=0)
