@@ -121,6 +121,8 @@ class TokenizerStage:
 class TeacherStage:
     """Before the model, another is trained, that it then learns from (SPOT).
 
+    In a file, and after changes, whatever is not set here is as the recipe has it: for its student.
+
     Attributes:
         weights: a checkpoint in place of training.
         model, objective: of the teacher.
@@ -205,7 +207,8 @@ def read_recipe(name: str, *, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         DiasError: names every unknown key and impossible value.
     """
-    return from_dict(Recipe, with_changes(read_settings(name), changes), where=str(recipe_file(name)))
+    values = _with_teacher(with_changes(read_settings(name), changes))
+    return from_dict(Recipe, values, where=str(recipe_file(name)))
 
 
 def save_recipe(recipe: Recipe, file: Path) -> None:
@@ -225,6 +228,17 @@ def _settings(file: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
     beside = file.parent / base
     below = beside if beside.is_file() else recipe_file(base)
     return merged(_settings(below, seen=(*seen, file)), own)
+
+
+def _with_teacher(values: dict[str, Any]) -> dict[str, Any]:
+    """Lay a teacher's settings over its student's; where training starts from is each one's own."""
+    earlier = values.get("earlier")
+    if not isinstance(earlier, dict) or earlier.get("kind") != "teacher":
+        return values
+    student = {part: values.get(part) for part in ("model", "objective", "training")}
+    usual = {part: dict(value) for part, value in student.items() if isinstance(value, dict)}
+    usual.get("training", {}).pop("start", None)
+    return values | {"earlier": merged(usual, earlier)}
 
 
 def _files() -> list[Path]:
