@@ -137,11 +137,12 @@ def test_a_teacher_that_is_there_already_takes_the_place_of_training(
         train(chosen(files, "earlier.weights=nowhere"), tmp_path / "other", machine=QUIET)
 
 
-def test_eight_pictures_are_fitted(files: Path, whole: Path, tmp_path: Path) -> None:
-    """The student comes to reconstruct, and to share the tokens as its teacher does."""
-    changes = ("training.steps=150", "training.lr=0.01", "training.validate_every=150")
-    recipe = chosen(files, f"earlier.weights={whole / 'teacher'}", *changes, "objective.matching_weight=1")
-    train(recipe, tmp_path / "run", machine=QUIET)
+def test_eight_pictures_are_fitted(files: Path, tmp_path: Path) -> None:
+    """Both come to reconstruct, the student to share tokens as its teacher, whatever order that reads."""
+    changes = ("training.steps=100", "training.lr=0.01", "training.validate_every=100", "data.views=1")
+    train(chosen(files, *changes), tmp_path / "run", machine=QUIET)
+    for folder in (tmp_path / "run", tmp_path / "run" / "teacher"):
+        lines = [line for line in journal(folder) if "loss" in line]
+        assert lines[-1]["reconstruction"] < 0.5 * lines[0]["reconstruction"]
     lines = [line for line in journal(tmp_path / "run") if "loss" in line]
-    assert lines[-1]["reconstruction"] < 0.8 * lines[0]["reconstruction"]
-    assert lines[-1]["matching"] < 0.8 * lines[0]["matching"]
+    assert lines[-1]["matching"] < 0.9 * lines[0]["matching"]

@@ -117,6 +117,22 @@ def test_the_student_is_trained_and_the_teacher_is_not(files: Path, tmp_path: Pa
     assert without == []
 
 
+def test_a_batch_is_learned_by_heart(files: Path, tmp_path: Path, step: Step) -> None:
+    """The same pictures, noise and order in each step: the student's masks become its teacher's."""
+    module = taught(spot(files, matching_weight=1), tmp_path)
+    weights = [value for value in module.parameters() if value.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=0.01)
+    losses = []
+    for _ in range(150):
+        found = step(module)
+        optimizer.zero_grad()
+        found["loss"].backward()
+        optimizer.step()
+        losses.append((float(found["matching"].detach()), float(found["reconstruction"].detach())))
+    assert losses[-1][0] < 0.4 * losses[0][0]
+    assert losses[-1][1] < 0.5 * losses[0][1]
+
+
 def test_the_teacher_is_not_in_the_saved_state(files: Path, tmp_path: Path) -> None:
     module = taught(spot(files), tmp_path)
     assert module.teacher is not None
