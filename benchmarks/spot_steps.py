@@ -4,6 +4,9 @@ python benchmarks/spot_steps.py [--device cuda] [--size cpu|paper] [--batch 32] 
 """
 
 import argparse
+import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -60,26 +63,32 @@ def main() -> None:
     steps = {name: Step(read_recipe(name), given.device) for name in (dias, first, second)}
     backbone = steps[dias].model.backbone
     assert backbone is not None
-    calls = {"the frozen backbone alone": lambda: backbone(images)}
-    calls |= {name: lambda step=step: step(images) for name, step in steps.items()}  # type: ignore[misc]
-    found = compare(calls, repeats=given.repeats, warm_up=1)
+    calls: dict[str, Callable[[Tensor], object]] = {"the frozen backbone alone": backbone, **steps}
+    clock = time.process_time if given.device == "cpu" else time.perf_counter
+    found = compare(
+        {name: partial(call, images) for name, call in calls.items()},
+        repeats=given.repeats,
+        warm_up=1,
+        clock=clock,
+    )
     base = found[dias].median
     rows: list[Row] = [
-        {"step": name, "ms": time.median, "IQR": time.spread, "of DIAS": time.median / base}
+        {"step": name, "ms": time_.median, "IQR": time_.spread, "of DIAS": time_.median / base}
         | {"trained weights (M)": sum(w.numel() for w in steps[name].weights) / 1e6 if name in steps else 0.0}
-        | ({"peak MB": _peak_mb(calls[name])} if given.device != "cpu" else {})
-        for name, time in found.items()
+        | ({"peak MB": _peak_mb(calls[name], images)} if given.device != "cpu" else {})
+        for name, time_ in found.items()
     ]
+    print(markdown(rows))
     both = found[first].median + found[second].median
-    rows.append({"step": "SPOT, one of each stage", "ms": both, "IQR": float("nan"), "of DIAS": both / base})
-    print(markdown(rows[:-1]) + f"\n\none of each stage: {both:.0f} ms, {both / base:.2f} of DIAS")
-    about = f"a step from pictures, batch {given.batch}, recipes {dias}, {first}, {second}"
+    print(f"\nSPOT, a step of each stage: {both:.0f} ms, {both / base:.2f} of DIAS's")
+    clocked = "CPU time of all threads" if given.device == "cpu" else "wall clock"
+    about = f"a step from {given.batch} pictures, recipes {dias}, {first}, {second}; {clocked}"
     print(save(f"spot-steps-{given.size}-{given.device}", rows, about=about))
 
 
-def _peak_mb(call: object) -> float:
+def _peak_mb(call: Callable[[Tensor], object], images: Tensor) -> float:
     torch.cuda.reset_peak_memory_stats()
-    call()  # type: ignore[operator]
+    call(images)
     return torch.cuda.max_memory_allocated() / 2**20
 
 
