@@ -23,7 +23,7 @@ class Tokens:
         features: float32, row by row of the grid.
         grid: its rows and columns.
         images: the pictures themselves, for models that explain more than features.
-        unfinished: what a ViT's last blocks were given, prefix tokens (class, registers) first; None: not asked.
+        unfinished: what a ViT's last blocks were given, its prefix tokens first; None: it was not asked.
     """
 
     features: Float[Tensor, "b m c"]

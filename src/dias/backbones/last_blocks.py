@@ -20,6 +20,9 @@ class LastBlocks(nn.Module):
         backbone: stays as it is.
         count: of blocks, from the end.
 
+    Attributes:
+        prefix: number of tokens before those of the patches.
+
     Raises:
         SettingError: the backbone has fewer.
     """
@@ -35,7 +38,7 @@ class LastBlocks(nn.Module):
         self.blocks = _own(blocks[-count:]).requires_grad_(True)
         self.norm = _own(vit.norm if hasattr(vit, "norm") else vit.layernorm)
         self.angles = _own(vit.rope_embeddings) if hasattr(vit, "rope_embeddings") else None  # DINOv3
-        self._patch, self._prefix = backbone.patch, backbone.prefix
+        self.prefix, self._patch = backbone.prefix, backbone.patch
         self.eval()
 
     def train(self, mode: bool = True) -> "LastBlocks":
@@ -55,7 +58,7 @@ class LastBlocks(nn.Module):
             options["position_embeddings"] = self.angles(hidden.new_empty(1).expand(1, 3, *size))
         for block in self.blocks:
             hidden = block(hidden, **options)
-        features: Tensor = self.norm(hidden)[:, self._prefix :].float()
+        features: Tensor = self.norm(hidden)[:, self.prefix :].float()
         return features
 
 

@@ -155,7 +155,7 @@ def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
         assert model.backbone is not None
         seen = Tokens(features=features, grid=model.backbone.grid(*images.shape[-2:]), images=images)
         if model.last_blocks is not None:
-            prefix = torch.zeros(1, model.backbone.prefix, config.channels, device=device)
+            prefix = torch.zeros(1, model.last_blocks.prefix, config.channels, device=device)
             seen = replace(seen, unfinished=torch.cat([prefix, features], dim=1))
         image_loss(model.from_tokens(seen), config=recipe.objective, progress=1.0)
     model.train(mode)
