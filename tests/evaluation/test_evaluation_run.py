@@ -26,7 +26,7 @@ from dias.evaluation.pictures import choose, draw_pictures
 from dias.evaluation.protocol import Protocol
 from dias.evaluation.results import METRICS
 from dias.evaluation.run import Candidate
-from dias.models.image import ImageModel
+from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.outputs import SlotOutput
 
 GRID, PATCH, SLOTS = 4, 8, 5
@@ -101,7 +101,7 @@ class Knower(ImageModel):
 
     def __init__(self, backbone: Seer | None, *, order: list[int], decodes: bool = True) -> None:
         nn.Module.__init__(self)
-        self.config, self.backbone, self.order, self.decodes = None, backbone, order, decodes
+        self.config, self.backbone, self.order, self.decodes = ImageModelConfig(), backbone, order, decodes
         self.tokenizer = None
         self.seen: list[Tensor] = []
 
