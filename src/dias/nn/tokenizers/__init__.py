@@ -1,9 +1,25 @@
-"""Pictures or features into tokens. A new tokenizer is a file here and its name in the union."""
+"""Pictures or features into codes. A new tokenizer is a file here and its name in the union."""
 
-from typing import Any
+from typing import Annotated
 
-from dias.nn.tokenizers.output import Coded, TokenizerPart
+from pydantic import Field
 
-Tokenizer = Any  # until there is a first kind, in the next commits
+from dias.nn.tokenizers.dvae import DVAE, DVAEConfig
+from dias.nn.tokenizers.feature_vq import FeatureVQ, FeatureVQConfig
+from dias.nn.tokenizers.image_vq import ImageVQ, ImageVQConfig
+from dias.nn.tokenizers.output import Coded
+from dias.nn.tokenizers.tokenizer import TokenizerPart
 
-__all__ = ["Coded", "Tokenizer", "TokenizerPart"]
+Tokenizer = Annotated[DVAEConfig | ImageVQConfig | FeatureVQConfig, Field(discriminator="kind")]
+
+__all__ = [
+    "DVAE",
+    "Coded",
+    "DVAEConfig",
+    "FeatureVQ",
+    "FeatureVQConfig",
+    "ImageVQ",
+    "ImageVQConfig",
+    "Tokenizer",
+    "TokenizerPart",
+]

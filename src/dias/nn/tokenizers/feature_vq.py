@@ -1,0 +1,133 @@
+"""VVO's tokenizer: a frozen backbone's features into shared codes, learned by decoding the picture.
+
+Source: VVO (Zhao et al. 2025), with the schedules of its code (reference study, 3.5).
+"""
+
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from dias.config import STRICT
+from dias.errors import DiasError
+from dias.nn.chance import Chance
+from dias.nn.tokenizers.annealing import cosine_between
+from dias.nn.tokenizers.autoencoders import Autoencoder, ConvConfig
+from dias.nn.tokenizers.output import Coded
+from dias.nn.tokenizers.quantizers import Quantizer, SimilarityConfig, alignment, commitment, straight_through
+from dias.nn.tokenizers.tokenizer import Images, TokenizerPart
+from dias.nn.tokenizers.views import PIXELS, picture_error, to_grid, to_tokens
+
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FeatureVQConfig:
+    """Settings of VVO's tokenizer.
+
+    Attributes:
+        code_dim: channels of a code: 256, and 4 where a diffusion decoder follows.
+        width: channels of the encoder's convolutions; None means as many as a feature has.
+        layers: 3 x 3 convolutions of the encoder.
+        autoencoder: its decoder turns codes into pictures; its encoder is not used.
+        quantizer: vectors into codes.
+        commitment: weight of the vectors' way to what is decoded.
+        normalization: weight of the vectors' way to their own normalised value, which keeps their scale.
+        residual_end: share of the unquantized vector in what is decoded, at the end; it starts at 1. The
+            authors' settings for synthetic scenes (ClevrTex, MOVi-D) keep 1: codes then only follow.
+        residual_until: share of training in which it falls, along a cosine.
+    """
+
+    kind: Literal["feature_vq"] = "feature_vq"
+    code_dim: PositiveInt = 256
+    width: PositiveInt | None = None
+    layers: PositiveInt = 3
+    autoencoder: Autoencoder = Field(default_factory=ConvConfig)
+    quantizer: Quantizer = Field(default_factory=SimilarityConfig)
+    commitment: Weight = 0.25
+    normalization: Weight = 0.1
+    residual_end: Share = 0.0
+    residual_until: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    def build(self, *, channels: int, positions: int) -> "FeatureVQ":
+        """Make the module for `positions` features of `channels` a picture.
+
+        Raises:
+            SettingError: `positions` is no square.
+        """
+        return FeatureVQ(self, channels=channels, positions=positions)
+
+    def residual_at(self, progress: float) -> float:
+        """Share of the unquantized vector at `progress` (0 to 1) of training."""
+        return cosine_between(1.0, self.residual_end, progress=progress, until=self.residual_until)
+
+
+class FeatureVQ(TokenizerPart):
+    """Features through convolutions to the quantizer; a picture decoder teaches both."""
+
+    source = "features"
+
+    def __init__(self, config: FeatureVQConfig, *, channels: int, positions: int) -> None:
+        super().__init__(codes=config.quantizer.codes, channels=config.code_dim, positions=positions)
+        self.config = config
+        # VVO's features come from after the backbone's last norm; ours, from before it, have outliers.
+        self.norm = nn.LayerNorm(channels, elementwise_affine=False)
+        self.encoder = _encoder(config, channels=channels)
+        self.quantizer = config.quantizer.build(dim=config.code_dim)
+        self.decoder = config.autoencoder.decoder(into=config.code_dim)
+
+    @torch.no_grad()
+    def encode(self, seen: Float[Tensor, "b m c"]) -> Coded:
+        """The code of each feature."""
+        with torch.autocast(seen.device.type, enabled=False):
+            codes = self.quantizer.codes(self._encoded(seen))
+            return Coded(tokens=self.quantizer.embed(codes), codes=codes)
+
+    def loss(
+        self,
+        images: Images,
+        features: Float[Tensor, "b m c"] | None,
+        *,
+        progress: float,
+        generator: Chance = None,
+    ) -> dict[str, Tensor]:
+        """Reconstruction of the picture, alignment, commitment, normalization.
+
+        Raises:
+            DiasError: there are no features.
+        """
+        if features is None:
+            raise DiasError("a feature_vq tokenizer is trained on features and pictures: give both")
+        seen = self._seen(images)
+        encoded = self._encoded(features)
+        chosen = self.quantizer(encoded, progress=progress, generator=generator)
+        residual = self.config.residual_at(progress) if self.training else self.config.residual_end
+        shown = straight_through(encoded, chosen.tokens, share=1 - residual)
+        own = F.group_norm(to_grid(encoded.detach()), num_groups=1)
+        return {
+            "reconstruction": picture_error(self.decoder(to_grid(shown)), seen),
+            "alignment": alignment(encoded, chosen.tokens),
+            "commitment": self.config.commitment * commitment(encoded, shown),
+            "normalization": self.config.normalization * F.mse_loss(to_grid(encoded), own),
+        }
+
+    def _encoded(self, features: Float[Tensor, "b m c"]) -> Float[Tensor, "b m d"]:
+        """Vectors before quantization, in float32."""
+        channels, positions = self.encoder[0].in_channels, (self.side // PIXELS) ** 2
+        if features.shape[1:] != (positions, channels):
+            found = " x ".join(str(size) for size in features.shape[1:])
+            raise DiasError(f"features: {found}, the tokenizer was made for {positions} x {channels}")
+        return to_tokens(self.encoder(to_grid(self.norm(features)))).float()
+
+
+def _encoder(config: FeatureVQConfig, *, channels: int) -> nn.Sequential:
+    width = config.width or channels
+    parts: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1)]
+    for _ in range(config.layers - 1):
+        parts += [nn.GroupNorm(1, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1)]
+    return nn.Sequential(*parts, nn.GroupNorm(1, width), nn.Conv2d(width, config.code_dim, 1))
