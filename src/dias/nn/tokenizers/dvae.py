@@ -16,6 +16,10 @@ from dias.nn.tokenizers.output import Coded
 from dias.nn.tokenizers.tokenizer import Images, TokenizerPart
 from dias.nn.tokenizers.views import picture_error, to_grid, to_tokens
 
+# Of the logits at the start, well above the Gumbel noise's 1.3: below it, few codes are ever learned
+# (docs/methods/slate.md).
+_SPREAD = 4.0
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class DVAEConfig:
@@ -61,7 +65,7 @@ class DVAE(TokenizerPart):
     def __init__(self, config: DVAEConfig, *, positions: int) -> None:
         super().__init__(codes=config.codes, channels=config.code_dim, positions=positions)
         self.config = config
-        self.encoder = config.autoencoder.encoder(out=config.codes)
+        self.encoder = config.autoencoder.encoder(out=config.codes, spread=_SPREAD)
         self.codebook = nn.Parameter(torch.randn(config.codes, config.code_dim))
         self.decoder = config.autoencoder.decoder(into=config.code_dim)
 

@@ -17,10 +17,11 @@ from dias.errors import DiasError
 from dias.nn.chance import Chance
 from dias.nn.tokenizers.annealing import cosine_between
 from dias.nn.tokenizers.autoencoders import Autoencoder, ConvConfig
+from dias.nn.tokenizers.autoencoders.head import head
 from dias.nn.tokenizers.output import Coded
 from dias.nn.tokenizers.quantizers import Quantizer, SimilarityConfig, alignment, commitment, straight_through
 from dias.nn.tokenizers.tokenizer import Images, TokenizerPart
-from dias.nn.tokenizers.views import PIXELS, picture_error, to_grid, to_tokens
+from dias.nn.tokenizers.views import picture_error, to_grid, to_tokens
 
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -118,10 +119,10 @@ class FeatureVQ(TokenizerPart):
 
     def _encoded(self, features: Float[Tensor, "b m c"]) -> Float[Tensor, "b m d"]:
         """Vectors before quantization, in float32."""
-        channels, positions = self.encoder[0].in_channels, (self.side // PIXELS) ** 2
-        if features.shape[1:] != (positions, channels):
-            found = " x ".join(str(size) for size in features.shape[1:])
-            raise DiasError(f"features: {found}, the tokenizer was made for {positions} x {channels}")
+        known = self.positions, *self.norm.normalized_shape
+        if features.shape[1:] != known:
+            found, asked = (" x ".join(map(str, shape)) for shape in (features.shape[1:], known))
+            raise DiasError(f"features: {found}, the tokenizer was made for {asked}")
         return to_tokens(self.encoder(to_grid(self.norm(features)))).float()
 
 
@@ -130,4 +131,4 @@ def _encoder(config: FeatureVQConfig, *, channels: int) -> nn.Sequential:
     parts: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1)]
     for _ in range(config.layers - 1):
         parts += [nn.GroupNorm(1, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1)]
-    return nn.Sequential(*parts, nn.GroupNorm(1, width), nn.Conv2d(width, config.code_dim, 1))
+    return nn.Sequential(*parts, head(width, out=config.code_dim, spread=1.0))

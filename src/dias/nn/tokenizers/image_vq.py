@@ -12,9 +12,16 @@ from dias.config import STRICT
 from dias.nn.chance import Chance
 from dias.nn.tokenizers.autoencoders import Autoencoder, ConvConfig
 from dias.nn.tokenizers.output import Coded
-from dias.nn.tokenizers.quantizers import NearestConfig, Quantizer, alignment, commitment, straight_through
+from dias.nn.tokenizers.quantizers import (
+    Nearest,
+    NearestConfig,
+    Quantizer,
+    alignment,
+    commitment,
+    straight_through,
+)
 from dias.nn.tokenizers.tokenizer import Images, TokenizerPart
-from dias.nn.tokenizers.views import picture_error, to_grid, to_tokens
+from dias.nn.tokenizers.views import picture_error, random_pictures, to_grid, to_tokens
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -54,6 +61,20 @@ class ImageVQ(TokenizerPart):
         self.encoder = config.autoencoder.encoder(out=config.code_dim)
         self.quantizer = config.quantizer.build(dim=config.code_dim)
         self.decoder = config.autoencoder.decoder(into=config.code_dim)
+
+    @torch.no_grad()
+    def start(self) -> str | None:
+        """As every tokenizer; then nearest codes become encodings of random pictures.
+
+        Codes that start elsewhere are never the nearest, and are never learned (docs/methods/slate.md).
+        """
+        line = super().start()
+        if isinstance(self.quantizer, Nearest):
+            device = self.quantizer.codebook.device
+            count = -(-self.codes // self.positions)
+            encoded = to_tokens(self.encoder(random_pictures(count, side=self.side, device=device)))
+            self.quantizer.codebook.copy_(encoded.flatten(0, 1)[: self.codes])
+        return line
 
     @torch.no_grad()
     def encode(self, seen: Images) -> Coded:

@@ -23,6 +23,7 @@ class TokenizerPart(nn.Module, ABC):
         codes: size of the codebook.
         channels: of a code's embedding.
         source: what is encoded: pictures, or a backbone's features.
+        positions: codes a picture.
         side: of the pictures that are encoded and decoded, in pixels.
         decoder: a grid of embeddings into pictures, about 0 to 1.
     """
@@ -34,6 +35,7 @@ class TokenizerPart(nn.Module, ABC):
         super().__init__()
         self.codes = codes
         self.channels = channels
+        self.positions = positions
         self.side = PIXELS * grid_side(positions)
 
     @abstractmethod
@@ -71,8 +73,10 @@ class TokenizerPart(nn.Module, ABC):
         """How much of the codebook those codes use."""
         return usage(codes, size=self.codes)
 
-    def start_from_published(self) -> str | None:
-        """Load published weights (TAESD's) where there are any: once, before stage 1's first step.
+    def start(self) -> str | None:
+        """Get ready for stage 1: once, before its first step, never when it is resumed.
+
+        Loads published weights (TAESD's) where there are any, then lets the codes start where they are used.
 
         Returns:
             A line that says which weights the published parts have now; None where there are no such parts.

@@ -2,12 +2,14 @@
 
 import math
 
+import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from dias.errors import SettingError
+from dias.nn.chance import uniform
 
 PIXELS = 8  # the side of the square that a code stands for, in pixels of what the tokenizer sees
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -33,6 +35,16 @@ def pixels(
     if seen.shape[-2:] == (side, side):
         return seen
     return F.interpolate(seen, size=(side, side), mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def random_pictures(count: int, *, side: int, device: torch.device) -> Float[Tensor, "b 3 s s"]:
+    """Pictures of colour noise, equally strong at every scale from the whole to a code's; from 0 to 1."""
+    scales = [2**power for power in range(1 + max(int(math.log2(side / PIXELS)), 0))]
+    total = torch.zeros(count, 3, side, side, device=device)
+    for patches in scales:
+        noise = uniform(count, 3, patches, patches, chance=None, device=device) - 0.5
+        total += F.interpolate(noise, size=(side, side), mode="bilinear")
+    return (0.5 + 0.6 * total).clamp(0, 1)
 
 
 def picture_error(decoded: Float[Tensor, "b 3 s s"], seen: Float[Tensor, "b 3 s s"]) -> Float[Tensor, ""]:

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
+from dias.nn.tokenizers.autoencoders.head import head
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -30,22 +31,23 @@ class ConvConfig:
     blocks: PositiveInt = 2
     fine_blocks: NonNegativeInt = 1
 
-    def encoder(self, *, out: int) -> nn.Module:
-        """Pictures from 0 to 1, (b, 3, 8 s, 8 s), into a grid (b, out, s, s)."""
+    def encoder(self, *, out: int, spread: float = 1.0) -> nn.Module:
+        """Pictures from 0 to 1, (b, 3, 8 s, 8 s), into a grid (b, out, s, s) of std `spread` at the start."""
         return nn.Sequential(
+            Centred(),
             nn.Conv2d(3, self.width, 4, stride=4),
             *[ResidualBlock(self.width) for _ in range(self.fine_blocks)],
             nn.Conv2d(self.width, self.width, 2, stride=2),
             *[ResidualBlock(self.width) for _ in range(self.blocks)],
-            nn.GroupNorm(1, self.width),
-            nn.Conv2d(self.width, out, 1),
+            head(self.width, out=out, spread=spread),
         )
 
     def decoder(self, *, into: int) -> nn.Module:
         """A grid (b, into, s, s) into pictures (b, 3, 8 s, 8 s), about 0 to 1 and not clamped."""
         last = nn.Conv2d(self.width, 3 * 4 * 4, 3, padding=1)
         assert last.bias is not None
-        nn.init.constant_(last.bias, 0.5)  # grey
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(last.bias, 0.5)  # grey: nothing has to be unlearned first
         return nn.Sequential(
             nn.Conv2d(into, self.width, 1),
             *[ResidualBlock(self.width) for _ in range(self.blocks)],
@@ -57,6 +59,14 @@ class ConvConfig:
             last,
             nn.PixelShuffle(4),
         )
+
+
+class Centred(nn.Module):
+    """Colours from 0 to 1 about zero, with a variance of about 1."""
+
+    def forward(self, pictures: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Shift and scale."""
+        return (pictures - 0.5) * 4
 
 
 class ResidualBlock(nn.Module):

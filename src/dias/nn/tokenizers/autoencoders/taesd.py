@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import DiasError
 from dias.hub import hub_problem
+from dias.nn.tokenizers.autoencoders.head import head
 
 _WIDTH = 64  # of every layer of TAESD
 
@@ -24,9 +25,9 @@ class TAESDConfig:
     kind: Literal["taesd"] = "taesd"
     name: str = "madebyollin/taesd"
 
-    def encoder(self, *, out: int) -> nn.Module:
-        """Pictures from 0 to 1, (b, 3, 8 s, 8 s), into a grid (b, out, s, s)."""
-        return TAESDEncoder(self.name, out=out)
+    def encoder(self, *, out: int, spread: float = 1.0) -> nn.Module:
+        """Pictures from 0 to 1, (b, 3, 8 s, 8 s), into a grid (b, out, s, s) of std `spread` at the start."""
+        return TAESDEncoder(self.name, out=out, spread=spread)
 
     def decoder(self, *, into: int) -> nn.Module:
         """A grid (b, into, s, s) into pictures (b, 3, 8 s, 8 s), about 0 to 1 and not clamped."""
@@ -36,11 +37,11 @@ class TAESDConfig:
 class TAESDEncoder(nn.Module):
     """TAESD's encoder up to its 64 channels, GroupNorm, 1 x 1 convolution."""
 
-    def __init__(self, name: str, *, out: int) -> None:
+    def __init__(self, name: str, *, out: int, spread: float) -> None:
         super().__init__()
         self.name = name
         self.layers = _diffusers().AutoencoderTiny().encoder.layers[:-1]
-        self.head = nn.Sequential(nn.GroupNorm(1, _WIDTH), nn.Conv2d(_WIDTH, out, 1))
+        self.head = head(_WIDTH, out=out, spread=spread)
 
     def forward(self, pictures: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c s s"]:
         """Encode."""
