@@ -110,6 +110,8 @@ def _train(
             needed = needs_of(recipe, model, data.validation, devices=machine.devices, nodes=machine.nodes)
             needed.tell(folder, gpu=trainer.strategy.root_device.type == "cuda", shown=machine.progress)
         start_folder(recipe, folder, origin, weights=backbone.weights.source, resume=resume)
+    if tokenizer and not resume:
+        _start_tokenizer(model, shown=trainer.is_global_zero)
     module = TokenizerTraining(recipe, model) if tokenizer else _image_training(recipe, model, before)
     with listening.heard():
         _fit(trainer, module, data, folder, resume=resume)
@@ -133,6 +135,14 @@ def _first_weights(recipe: Recipe, model: ImageModel, data: TrainingData, before
         data.fit_pca(model)
     if model.tokenizer is not None and before is not None:
         fill_tokenizer(model, before)
+
+
+def _start_tokenizer(model: ImageModel, *, shown: bool) -> None:
+    """Give it its first weights, and say which they are where published ones are looked for."""
+    assert model.tokenizer is not None
+    line = model.tokenizer.start()
+    if line and shown:
+        print(line, file=sys.stderr)
 
 
 def _fit(trainer: L.Trainer, module: Training, data: TrainingData, folder: Path, *, resume: bool) -> None:
