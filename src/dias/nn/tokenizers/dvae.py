@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -74,7 +74,12 @@ class DVAE(TokenizerPart):
         """The likeliest code of each place."""
         with torch.autocast(seen.device.type, enabled=False):
             codes = to_tokens(self.encoder(self._seen(seen))).argmax(dim=-1)
-        return Coded(tokens=self.codebook[codes], codes=codes)
+        return Coded(tokens=self.embed(codes), codes=codes)
+
+    def embed(self, codes: Int64[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
+        """Embeddings of codes."""
+        embedded: Tensor = self.codebook[codes]
+        return embedded
 
     def mixture(
         self, logits: Float[Tensor, "b m k"], *, progress: float, generator: Chance = None

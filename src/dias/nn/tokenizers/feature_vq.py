@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -87,7 +87,12 @@ class FeatureVQ(TokenizerPart):
         """The code of each feature."""
         with torch.autocast(seen.device.type, enabled=False):
             codes = self.quantizer.codes(self._encoded(seen))
-            return Coded(tokens=self.quantizer.embed(codes), codes=codes)
+            return Coded(tokens=self.embed(codes), codes=codes)
+
+    def embed(self, codes: Int64[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
+        """Embeddings of codes."""
+        embedded: Tensor = self.quantizer.embed(codes)
+        return embedded
 
     def loss(
         self,

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -81,7 +81,12 @@ class ImageVQ(TokenizerPart):
         """The code of each place."""
         with torch.autocast(seen.device.type, enabled=False):
             codes = self.quantizer.codes(to_tokens(self.encoder(self._seen(seen))))
-            return Coded(tokens=self.quantizer.embed(codes), codes=codes)
+            return Coded(tokens=self.embed(codes), codes=codes)
+
+    def embed(self, codes: Int64[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
+        """Embeddings of codes."""
+        embedded: Tensor = self.quantizer.embed(codes)
+        return embedded
 
     def loss(
         self,

@@ -64,6 +64,17 @@ class TokenizerPart(nn.Module, ABC):
             generator: source of the noise, in training; in evaluation there is none.
         """
 
+    @abstractmethod
+    def embed(self, codes: Int64[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
+        """Embeddings of codes."""
+
+    @torch.no_grad()
+    def nearest(self, tokens: Float[Tensor, "b m c"]) -> Float[Tensor, "b m c"]:
+        """Each vector moved to the embedding nearest to it, in Euclidean distance."""
+        each = torch.arange(self.codes, device=tokens.device)
+        distances = torch.cdist(tokens.float(), self.embed(each[None]).float())
+        return self.embed(distances.argmin(dim=-1))
+
     def decode(self, tokens: Float[Tensor, "b m c"]) -> Float[Tensor, "b 3 s s"]:
         """Codes' embeddings into pictures of `side` pixels, from 0 to 1."""
         picture: Tensor = self.decoder(to_grid(tokens))
