@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
+from dias.nn.decoders.from_slots import Embed
 from dias.nn.decoders.output import Decoded, Target, squared_error
 
 _EPSILON = 1e-5  # as in AdaSlot's code: alpha stays finite where only absent slots would paint
@@ -46,6 +47,20 @@ class BroadcastMLPDecoder(nn.Module):
         for before, after in pairwise(widths):
             parts += [nn.Linear(before, after), nn.GELU()]
         self.mlp = nn.Sequential(*parts, nn.Linear(widths[-1], token_dim + 1))
+
+    def from_slots(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        embed: Embed | None = None,
+        generator: Chance = None,
+    ) -> Float[Tensor, "b m c"]:
+        """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
+        last = self.mlp[-1]
+        assert isinstance(last, nn.Linear)
+        unknown = slots.new_zeros(len(slots), self.positions.shape[2], last.out_features - 1)
+        return self(slots, kept, Target(tokens=unknown)).reconstruction  # type: ignore[no-any-return]
 
     def forward(
         self,

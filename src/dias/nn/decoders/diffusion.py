@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.nn.chance import Chance, normal, whole
+from dias.nn.decoders.from_slots import Embed
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.dropout import draw_dropout_from_chance
 
@@ -34,6 +35,7 @@ class DiffusionConfig:
             roots lie on a line ("scaled linear").
         scale: the latents are multiplied by this, so that their standard deviation is near 1; the paper
             leaves them as they are.
+        sampling_steps: calls of the UNet that a picture takes.
     """
 
     kind: Literal["diffusion"] = "diffusion"
@@ -45,6 +47,7 @@ class DiffusionConfig:
     beta_start: Annotated[float, Field(gt=0, lt=1)] = 0.0015
     beta_end: Annotated[float, Field(gt=0, lt=1)] = 0.0195
     scale: PositiveFloat = 1.0
+    sampling_steps: PositiveInt = 20
 
     def build(
         self, *, slot_dim: int, token_dim: int, positions: int, codes: int | None = None
@@ -122,7 +125,7 @@ class DiffusionDecoder(nn.Module):
             dropout.chance = chance
         grid = rearrange(noised, "b (h w) c -> b c h w", h=self.side)
         seen = slots.masked_fill(~kept[..., None], 0)
-        noise = self.unet(grid, level, seen, encoder_attention_mask=kept).sample.float()
+        noise: Tensor = self.unet(grid, level, seen, encoder_attention_mask=kept).sample.float()
         return rearrange(noise, "b c h w -> b (h w) c")
 
     @torch.no_grad()
@@ -131,7 +134,8 @@ class DiffusionDecoder(nn.Module):
         slots: Float[Tensor, "b n d"],
         kept: Bool[Tensor, "b n"],
         *,
-        steps: int = 20,
+        steps: int | None = None,
+        start: Float[Tensor, "b m c"] | None = None,
         generator: Chance = None,
     ) -> Float[Tensor, "b m c"]:
         """Latents of pictures that the slots describe, from pure noise (DPM-Solver++, Lu et al. 2022).
@@ -139,18 +143,32 @@ class DiffusionDecoder(nn.Module):
         Args:
             slots: one vector an object.
             kept: slots that are not kept are not seen.
-            steps: calls of the UNet; the paper takes 20.
-            generator: source of the noise that the sampling starts from; nothing else is random.
+            steps: calls of the UNet; `sampling_steps` when None.
+            start: the noise; drawn when None.
+            generator: source of that noise; nothing else is random.
         """
         device = slots.device
         solver = _diffusers().DPMSolverMultistepScheduler(**_noise(self.config))
-        solver.set_timesteps(steps, device=device)
-        shape = len(slots), self.side**2, self.token_dim
-        latents = normal(*shape, chance=generator, device=device).to(device)
+        solver.set_timesteps(steps or self.config.sampling_steps, device=device)
+        if start is None:
+            start = normal(len(slots), self.side**2, self.token_dim, chance=generator, device=device)
+        latents = start.to(device)
         for level in solver.timesteps:
             noise = self.predict(latents, level.expand(len(slots)), slots, kept)
             latents = solver.step(noise, level, latents).prev_sample
         return latents / self.config.scale
+
+    def from_slots(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        embed: Embed | None = None,
+        generator: Chance = None,
+    ) -> Float[Tensor, "b m c"]:
+        """Sample every image from the same noise (`DecodesSlots`); `embed` is not needed."""
+        noise = normal(1, self.side**2, self.token_dim, chance=generator, device=slots.device)
+        return self.sample(slots, kept, start=noise.expand(len(slots), -1, -1))
 
 
 def _noise(config: DiffusionConfig) -> dict[str, Any]:
