@@ -1,43 +1,47 @@
-"""`dias edit`, as a user meets it."""
+"""SlotDiffusion trained by one command, then `dias edit`, as a user meets them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+import yaml
 from PIL import Image
 
 from conftest import Said
-from dias.backbones.frozen import BackboneConfig
-from dias.checkpoints import save_model
-from dias.models import ImageModelConfig
-from dias.nn.decoders import DiffusionConfig
-from dias.nn.slots.aggregation import AggregationConfig
-from dias.nn.slots.queries import NormalSharedConfig
-from dias.nn.tokenizers import ImageVQConfig
-from dias.nn.tokenizers.autoencoders import ConvConfig
 
 Dias = Callable[..., Said]
+CHANGES = {
+    "earlier": {"kind": "tokenizer", "training": {"steps": 2, "batch": 4, "validate_every": 2}},
+    "model": {
+        "aggregation": {"slot_dim": 8, "reduction": False, "reinitialization": False},
+        "tokenizer": {
+            "kind": "image_vq",
+            "code_dim": 4,
+            "autoencoder": {"kind": "conv", "width": 8, "blocks": 1},
+        },
+        "target": "codes",
+        "decoder": {"kind": "diffusion", "channels": [8, 8], "layers": 1, "heads": 2, "sampling_steps": 2},
+    },
+    "objective": {"distillation": "none"},
+    "training": {"steps": 2, "batch": 4, "validate_every": 2, "precision": "fp32"},
+}
 
 
 @pytest.fixture
-def diffusion(tiny: Path, tmp_path: Path) -> Path:
-    """A SlotDiffusion model of a kilobyte, not trained."""
+def diffusion(tiny: Path, tmp_path: Path, dias: Dias) -> Path:
+    """A run of SlotDiffusion, both stages two steps long."""
     pytest.importorskip("diffusers")
-    torch.manual_seed(0)
-    config = ImageModelConfig(
-        backbone=BackboneConfig(path=str(tiny / "vit"), input_size=28, precision="fp32"),
-        channels=16,
-        positions=16,
-        queries=NormalSharedConfig(slots=3),
-        aggregation=AggregationConfig(slot_dim=8, reduction=False, reinitialization=False),
-        tokenizer=ImageVQConfig(code_dim=4, autoencoder=ConvConfig(width=8, blocks=1)),
-        target="codes",
-        decoder=DiffusionConfig(channels=(8, 8), layers=1, heads=2, sampling_steps=2),
-    )
-    file = tmp_path / "diffusion.safetensors"
-    save_model(file, config.build(backbone=config.backbone.build()))
-    return file
+    settings = yaml.safe_load((tiny / "recipe.yaml").read_text())
+    settings["model"] |= CHANGES["model"]
+    settings |= {name: value for name, value in CHANGES.items() if name != "model"}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(settings))
+    run = tmp_path / "run"
+    said = dias("train", tmp_path / "recipe.yaml", "--out", run, "--accelerator", "cpu", "--logger", "none")
+    assert said.code == 0, said.err
+    errors = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 < line["reconstruction"] < 3 for line in errors if "reconstruction" in line)
+    return run
 
 
 def test_sheets_of_a_diffusion_model(diffusion: Path, tiny: Path, tmp_path: Path, dias: Dias) -> None:
