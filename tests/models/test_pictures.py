@@ -2,33 +2,26 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from dias.backbones.frozen import BackboneConfig, FrozenBackbone, Tokens
+from dias.backbones import Backbone, PixelsConfig
 from dias.errors import DiasError
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.pictures import check_pictures, pictures_of_slots, pictures_of_tokens
-from dias.nn.decoders import BroadcastMLPConfig, DiffusionConfig, RandomARConfig
+from dias.nn.decoders import (
+    BroadcastMLPConfig,
+    DiffusionConfig,
+    PixelBroadcastConfig,
+    RandomARConfig,
+    Target,
+)
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.tokenizers import ImageVQConfig
 from dias.nn.tokenizers.autoencoders import ConvConfig
 from dias.nn.tokenizers.quantizers import NearestConfig
 
 
-class PixelBackbone(FrozenBackbone):
-    """A token is a pixel, from -1 to 1."""
-
-    def __init__(self) -> None:
-        nn.Module.__init__(self)
-        self.config, self.channels, self.patch = BackboneConfig(input_size=4), 3, 1
-        self.register_buffer("mean", torch.full((3, 1, 1), 0.5), persistent=False)
-        self.register_buffer("std", torch.full((3, 1, 1), 0.5), persistent=False)
-
-    def forward(self, images: Tensor) -> Tokens:
-        return Tokens(features=(images.float().flatten(2).mT / 255 - 0.5) / 0.5, grid=(4, 4))
-
-
-def model(*, backbone: FrozenBackbone | None = None, **settings: object) -> ImageModel:
+def model(*, backbone: Backbone | None = None, **settings: object) -> ImageModel:
     torch.manual_seed(0)
     usual = {"channels": 3, "positions": 16, "aggregation": AggregationConfig(slot_dim=8)}
     return ImageModelConfig(**{**usual, **settings}).build(backbone=backbone).eval()  # type: ignore[arg-type]
@@ -46,15 +39,18 @@ def slots(count: int = 2) -> tuple[Tensor, Tensor]:
     return torch.randn(count, 3, 8), kept
 
 
-def test_pixels_are_shown_as_they_are() -> None:
-    part = model(backbone=PixelBackbone(), decoder=BroadcastMLPConfig(layers=1, hidden=8))
+@pytest.mark.parametrize(
+    "decoder", [BroadcastMLPConfig(layers=1, hidden=8), PixelBroadcastConfig(start=2, width=4)]
+)
+def test_pixels_are_shown_as_they_are(decoder: BroadcastMLPConfig | PixelBroadcastConfig) -> None:
+    part = model(backbone=PixelsConfig(input_size=4).build(), decoder=decoder)
     images = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
-    shown = pictures_of_tokens(part, part.see(images).features)
-    torch.testing.assert_close(shown * 255, images.float())
+    target = part.see(images).features
+    torch.testing.assert_close(pictures_of_tokens(part, target) * 255, images.float())
     seen, kept = slots()
-    pictures = pictures_of_slots(part, seen, kept)
-    expected = part.decoder.from_slots(seen, kept).mT.reshape(2, 3, 4, 4) * 0.5 + 0.5
-    torch.testing.assert_close(pictures, expected.clamp(0, 1))
+    reconstruction = part.decoder(seen, kept, Target(tokens=target)).reconstruction
+    expected = (reconstruction.mT.reshape(2, 3, 4, 4) * 0.5 + 0.5).clamp(0, 1)
+    torch.testing.assert_close(pictures_of_slots(part, seen, kept), expected)
 
 
 def test_a_diffusion_samples_codes_which_the_tokenizer_shows() -> None:

@@ -7,6 +7,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from dias.backbones import Pixels
 from dias.errors import DiasError
 from dias.models.image import ImageModel
 from dias.nn.chance import Chance
@@ -75,5 +76,4 @@ def pictures_of_tokens(model: ImageModel, tokens: Float[Tensor, "b m c"]) -> Flo
 
 def _sees_pixels(model: ImageModel) -> bool:
     """A token of the target is a pixel, standardised by the backbone."""
-    backbone = model.backbone
-    return backbone is not None and model.config.pca is None and (backbone.patch, backbone.channels) == (1, 3)
+    return isinstance(model.backbone, Pixels) and model.config.pca is None
