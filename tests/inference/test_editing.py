@@ -19,7 +19,7 @@ from dias.nn.tokenizers import Coded, TokenizerPart
 class Columns(nn.Module):
     """Column i of 16 is as bright as the first number of kept slot i; the others are black."""
 
-    def from_slots(self, slots: Tensor, kept: Tensor, *, embed=None, generator=None) -> Tensor:
+    def from_slots(self, slots: Tensor, kept: Tensor, *, codebook=None, generator=None) -> Tensor:
         grid = torch.zeros(len(slots), 16, 16)
         for row, (own, there) in enumerate(zip(slots, kept, strict=True)):
             values = own[there][:, 0] / 10

@@ -49,8 +49,7 @@ def pictures_of_slots(
     check_pictures(model)
     decoder = model.decoder
     assert isinstance(decoder, DecodesSlots)
-    embed = None if model.tokenizer is None else model.tokenizer.embed
-    tokens = decoder.from_slots(slots, kept, embed=embed, generator=generator)
+    tokens = decoder.from_slots(slots, kept, codebook=model.tokenizer, generator=generator)
     return pictures_of_tokens(model, tokens.float())
 
 

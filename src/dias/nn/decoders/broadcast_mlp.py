@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
-from dias.nn.decoders.from_slots import Embed
+from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 
 _EPSILON = 1e-5  # as in AdaSlot's code: alpha stays finite where only absent slots would paint
@@ -53,7 +53,7 @@ class BroadcastMLPDecoder(nn.Module):
         slots: Float[Tensor, "b n d"],
         kept: Bool[Tensor, "b n"],
         *,
-        embed: Embed | None = None,
+        codebook: Codebook | None = None,
         generator: Chance = None,
     ) -> Float[Tensor, "b m c"]:
         """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""

@@ -1,6 +1,6 @@
 """Latent diffusion conditioned on slots: noise in, noise predicted (SlotDiffusion, Wu et al. 2023)."""
 
-from math import gcd, isqrt
+from math import gcd, isqrt, sqrt
 from typing import Annotated, Any, Literal
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.nn.chance import Chance, normal, whole
-from dias.nn.decoders.from_slots import Embed
+from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.dropout import draw_dropout_from_chance
 
@@ -136,6 +136,7 @@ class DiffusionDecoder(nn.Module):
         *,
         steps: int | None = None,
         start: Float[Tensor, "b m c"] | None = None,
+        codebook: Codebook | None = None,
         generator: Chance = None,
     ) -> Float[Tensor, "b m c"]:
         """Latents of pictures that the slots describe, from pure noise (DPM-Solver++, Lu et al. 2022).
@@ -145,6 +146,8 @@ class DiffusionDecoder(nn.Module):
             kept: slots that are not kept are not seen.
             steps: calls of the UNet; `sampling_steps` when None.
             start: the noise; drawn when None.
+            codebook: move every estimate of the latents to the nearest codes, as the authors do: no estimate
+                then leaves what the UNet was trained on, and the result is exact.
             generator: source of that noise; nothing else is random.
         """
         device = slots.device
@@ -155,6 +158,9 @@ class DiffusionDecoder(nn.Module):
         latents = start.to(device)
         for level in solver.timesteps:
             noise = self.predict(latents, level.expand(len(slots)), slots, kept)
+            if codebook is not None:
+                light = float(solver.alphas_cumprod[int(level)])
+                noise = self._of_codes(noise, latents, light=light, codebook=codebook)
             latents = solver.step(noise, level, latents).prev_sample
         return latents / self.config.scale
 
@@ -163,12 +169,25 @@ class DiffusionDecoder(nn.Module):
         slots: Float[Tensor, "b n d"],
         kept: Bool[Tensor, "b n"],
         *,
-        embed: Embed | None = None,
+        codebook: Codebook | None = None,
         generator: Chance = None,
     ) -> Float[Tensor, "b m c"]:
-        """Sample every image from the same noise (`DecodesSlots`); `embed` is not needed."""
+        """Sample every image from the same noise (`DecodesSlots`)."""
         noise = normal(1, self.side**2, self.token_dim, chance=generator, device=slots.device)
-        return self.sample(slots, kept, start=noise.expand(len(slots), -1, -1))
+        return self.sample(slots, kept, start=noise.expand(len(slots), -1, -1), codebook=codebook)
+
+    def _of_codes(
+        self,
+        noise: Float[Tensor, "b m c"],
+        latents: Float[Tensor, "b m c"],
+        *,
+        light: float,
+        codebook: Codebook,
+    ) -> Float[Tensor, "b m c"]:
+        """The noise, were the latents below it codes; `light` is the share of their variance that is left."""
+        clean = (latents - sqrt(1 - light) * noise) / sqrt(light)
+        exact = codebook.nearest(clean / self.config.scale) * self.config.scale
+        return (latents - sqrt(light) * exact) / sqrt(1 - light)
 
 
 def _noise(config: DiffusionConfig) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What a decoder does that needs nothing but slots: pictures are made of slots with it, edited or not."""
 
-from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int64
@@ -8,7 +7,18 @@ from torch import Tensor
 
 from dias.nn.chance import Chance
 
-Embed = Callable[[Int64[Tensor, "b k"]], Float[Tensor, "b k c"]]
+
+@runtime_checkable
+class Codebook(Protocol):
+    """What a decoder has to know of codes; every tokenizer is one."""
+
+    def embed(self, codes: Int64[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
+        """Embeddings of codes."""
+        ...
+
+    def nearest(self, tokens: Float[Tensor, "b m c"]) -> Float[Tensor, "b m c"]:
+        """Each vector moved to the embedding nearest to it."""
+        ...
 
 
 @runtime_checkable
@@ -23,7 +33,7 @@ class DecodesSlots(Protocol):
         slots: Float[Tensor, "b n d"],
         kept: Bool[Tensor, "b n"],
         *,
-        embed: Embed | None = None,
+        codebook: Codebook | None = None,
         generator: Chance = None,
     ) -> Float[Tensor, "b m c"]:
         """Tokens like those of the decoder's target.
@@ -35,7 +45,7 @@ class DecodesSlots(Protocol):
         Args:
             slots: one vector an object.
             kept: slots that are not kept are not seen; at least one of an image's is kept.
-            embed: the tokenizer's embeddings of codes; for decoders of codes.
+            codebook: the tokenizer, where the target is its codes.
             generator: source of all that is random.
         """
         ...

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance
-from dias.nn.decoders.from_slots import Embed
+from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.positions import SoftPosition, glorot
 
@@ -102,7 +102,7 @@ class PixelBroadcastDecoder(nn.Module):
         slots: Float[Tensor, "b n d"],
         kept: Bool[Tensor, "b n"],
         *,
-        embed: Embed | None = None,
+        codebook: Codebook | None = None,
         generator: Chance = None,
     ) -> Float[Tensor, "b m c"]:
         """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
