@@ -10,6 +10,7 @@ from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.pictures import check_pictures, pictures_of_slots, pictures_of_tokens
 from dias.nn.decoders import (
     BroadcastMLPConfig,
+    CodeARConfig,
     DiffusionConfig,
     PixelBroadcastConfig,
     RandomARConfig,
@@ -66,6 +67,16 @@ def test_a_diffusion_samples_codes_which_the_tokenizer_shows() -> None:
     codes = part.decoder.sample(seen, kept, start=noise, codebook=part.tokenizer)
     torch.testing.assert_close(codes, part.tokenizer.nearest(codes))
     torch.testing.assert_close(pictures, part.tokenizer.decode(codes))
+
+
+def test_slate_generates_codes_which_the_tokenizer_shows() -> None:
+    part = model(tokenizer=tokenizer(), target="codes", decoder=CodeARConfig(layers=1, heads=2))
+    seen, kept = slots()
+    codes = part.decoder.generate(seen, kept, part.tokenizer.embed)
+    expected = part.tokenizer.decode(part.tokenizer.embed(codes))
+    torch.testing.assert_close(pictures_of_slots(part, seen, kept), expected)
+    with pytest.raises(DiasError, match="give the codebook"):
+        part.decoder.from_slots(seen, kept)
 
 
 def test_an_image_does_not_depend_on_its_place_in_the_batch() -> None:

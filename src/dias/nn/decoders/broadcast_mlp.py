@@ -48,20 +48,6 @@ class BroadcastMLPDecoder(nn.Module):
             parts += [nn.Linear(before, after), nn.GELU()]
         self.mlp = nn.Sequential(*parts, nn.Linear(widths[-1], token_dim + 1))
 
-    def from_slots(
-        self,
-        slots: Float[Tensor, "b n d"],
-        kept: Bool[Tensor, "b n"],
-        *,
-        codebook: Codebook | None = None,
-        generator: Chance = None,
-    ) -> Float[Tensor, "b m c"]:
-        """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
-        last = self.mlp[-1]
-        assert isinstance(last, nn.Linear)
-        unknown = slots.new_zeros(len(slots), self.positions.shape[2], last.out_features - 1)
-        return self(slots, kept, Target(tokens=unknown)).reconstruction  # type: ignore[no-any-return]
-
     def forward(
         self,
         slots: Float[Tensor, "b n d"],
@@ -82,10 +68,30 @@ class BroadcastMLPDecoder(nn.Module):
                 It then decides in place of `kept`: alpha, over all slots, is multiplied by it and
                 normalised anew, so that an absent slot learns what its presence would have changed.
         """
+        mixed, alpha = self._mixed(slots, kept, presence)
+        return Decoded(reconstruction=mixed, attention=alpha, error=squared_error(mixed, target.tokens))
+
+    def from_slots(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        codebook: Codebook | None = None,
+        generator: Chance = None,
+    ) -> Float[Tensor, "b m c"]:
+        """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
+        return self._mixed(slots, kept, None)[0]
+
+    def _mixed(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        presence: Float[Tensor, "b n"] | None,
+    ) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b n m"]]:
+        """Tokens, and how slots share them."""
         painted = self.mlp(slots[:, :, None] + self.positions)  # b n m c+1
         alpha = _shared(painted[..., -1], kept, presence)
-        mixed = (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1)
-        return Decoded(reconstruction=mixed, attention=alpha, error=squared_error(mixed, target.tokens))
+        return (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1), alpha
 
 
 def _shared(
