@@ -60,6 +60,7 @@ def test_sheets_of_a_diffusion_model(diffusion: Path, tiny: Path, tmp_path: Path
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
     assert dias("edit", diffusion, *pictures, "--out", out, "--seed", 5).code == 0
     assert (out / "reconstruction.png").read_bytes() != before["reconstruction.png"]
+    assert "cannot be written" in dias("edit", diffusion, *pictures, "--out", tmp_path / "recipe.yaml").line
 
 
 def test_a_model_of_features_is_refused(tiny: Path, tmp_path: Path, dias: Dias) -> None:
@@ -67,3 +68,9 @@ def test_a_model_of_features_is_refused(tiny: Path, tmp_path: Path, dias: Dias) 
     assert "decoder of kind random_ar needs part of the tokens" in line
     assert "SlotDiffusion, SLATE or Slot Attention" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_sheets_may_not_lie_among_the_pictures(tiny: Path, dias: Dias) -> None:
+    out = tiny / "pictures" / "edits"
+    assert f"lies in {tiny / 'pictures'}" in dias("edit", tiny / "run", tiny / "pictures", "--out", out).line
+    assert not out.exists()

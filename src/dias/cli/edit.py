@@ -36,12 +36,18 @@ def edit(
     import sys
 
     from dias.data.sources import pictures_at
+    from dias.errors import SettingError
+    from dias.files import check_writable
     from dias.inference.edit_sheets import save_edits
     from dias.inference.editing import Editor
     from dias.inference.shortcuts import load
 
+    for path in pictures:
+        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+            raise SettingError("--out", str(out), f"lies in {path}: its sheets would be edited the next time")
     sources = [pictures_at(path, settings=data_set or []) for path in pictures]
     editor = Editor(load(checkpoint, weights=weights, device=device), batch=batch, seed=seed)
+    check_writable(out / "reconstruction.png")
     saved = save_edits(editor, sources, out, remove=remove, swap=swap, most=most)
     for file in saved.files:
         print(file)
