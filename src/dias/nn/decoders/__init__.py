@@ -6,13 +6,19 @@ from pydantic import Field
 
 from dias.nn.decoders.broadcast_mlp import BroadcastMLPConfig, BroadcastMLPDecoder
 from dias.nn.decoders.code_ar import CodeARConfig, CodeARDecoder
+from dias.nn.decoders.diffusion import DiffusionConfig, DiffusionDecoder
 from dias.nn.decoders.output import Decoded, Target
 from dias.nn.decoders.permuted_ar import PermutedARConfig, PermutedARDecoder
 from dias.nn.decoders.pixel_broadcast import PixelBroadcastConfig, PixelBroadcastDecoder
 from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
 
 Decoder = Annotated[
-    RandomARConfig | BroadcastMLPConfig | PixelBroadcastConfig | PermutedARConfig | CodeARConfig,
+    RandomARConfig
+    | BroadcastMLPConfig
+    | CodeARConfig
+    | DiffusionConfig
+    | PermutedARConfig
+    | PixelBroadcastConfig,
     Field(discriminator="kind"),
 ]
 
@@ -23,6 +29,8 @@ __all__ = [
     "CodeARDecoder",
     "Decoded",
     "Decoder",
+    "DiffusionConfig",
+    "DiffusionDecoder",
     "PermutedARConfig",
     "PermutedARDecoder",
     "PixelBroadcastConfig",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
+from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 
 _EPSILON = 1e-5  # as in AdaSlot's code: alpha stays finite where only absent slots would paint
@@ -67,10 +68,30 @@ class BroadcastMLPDecoder(nn.Module):
                 It then decides in place of `kept`: alpha, over all slots, is multiplied by it and
                 normalised anew, so that an absent slot learns what its presence would have changed.
         """
+        mixed, alpha = self._mixed(slots, kept, presence)
+        return Decoded(reconstruction=mixed, attention=alpha, error=squared_error(mixed, target.tokens))
+
+    def from_slots(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        codebook: Codebook | None = None,
+        generator: Chance = None,
+    ) -> Float[Tensor, "b m c"]:
+        """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
+        return self._mixed(slots, kept, None)[0]
+
+    def _mixed(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        presence: Float[Tensor, "b n"] | None,
+    ) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b n m"]]:
+        """Tokens, and how slots share them."""
         painted = self.mlp(slots[:, :, None] + self.positions)  # b n m c+1
         alpha = _shared(painted[..., -1], kept, presence)
-        mixed = (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1)
-        return Decoded(reconstruction=mixed, attention=alpha, error=squared_error(mixed, target.tokens))
+        return (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1), alpha
 
 
 def _shared(

@@ -14,6 +14,7 @@ from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.nn.causal import CausalTransformer
 from dias.nn.chance import Chance
+from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target
 from dias.nn.transformer import inner_width
 
@@ -112,3 +113,20 @@ class CodeARDecoder(nn.Module):
             chosen.append(code)
             token = embed(code)[:, 0]
         return torch.cat(chosen, dim=1)
+
+    def from_slots(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        codebook: Codebook | None = None,
+        generator: Chance = None,
+    ) -> Float[Tensor, "b m c"]:
+        """Embeddings of generated codes (`DecodesSlots`); nothing is random.
+
+        Raises:
+            DiasError: no codebook is given.
+        """
+        if codebook is None:
+            raise DiasError("code_ar makes codes of slots: give the codebook that they are numbers of")
+        return codebook.embed(self.generate(slots, kept, codebook.embed))

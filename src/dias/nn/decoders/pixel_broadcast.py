@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance
+from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.positions import SoftPosition, glorot
 
@@ -58,6 +59,10 @@ class Components:
     tokens: Float[Tensor, "b n m c"]
     alpha: Float[Tensor, "b n m"]
 
+    def mixed(self) -> Float[Tensor, "b m c"]:
+        """The picture."""
+        return (self.tokens * self.alpha[..., None]).sum(dim=1)
+
 
 class PixelBroadcastDecoder(nn.Module):
     """Slot, broadcast, + soft positions, through transposed convolutions to a picture and its alpha."""
@@ -89,8 +94,19 @@ class PixelBroadcastDecoder(nn.Module):
     ) -> Decoded:
         """Reconstruct pixels from slots alone; nothing is random."""
         found = self.components(slots, kept)
-        mixed = (found.tokens * found.alpha[..., None]).sum(dim=1)
+        mixed = found.mixed()
         return Decoded(reconstruction=mixed, attention=found.alpha, error=squared_error(mixed, target.tokens))
+
+    def from_slots(
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        codebook: Codebook | None = None,
+        generator: Chance = None,
+    ) -> Float[Tensor, "b m c"]:
+        """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
+        return self.components(slots, kept).mixed()
 
     def components(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Components:
         """What each slot paints before it is mixed; float32."""
