@@ -42,7 +42,7 @@ class Row:
     """Scores of every image for one way to get masks; NaN where a metric is not defined for an image.
 
     Attributes:
-        variant: which masks, such as "first iteration" or "k-means".
+        variant: which masks, such as "first iteration" or "k-means, true number" (before: "k-means").
         map: what they were read from, such as "decoder" or "features".
         mbo_class: mBO with all objects of one class as one segment (mBO_c, while `mbo` is mBO_i); NaN for
             data that tells no classes.
