@@ -2,8 +2,8 @@
 
 python benchmarks/clustering.py [--data data/scenes/val] [--size 224]
 
-The same powers for every method: one budget. `ClusteringConfig` has what is best by the mean of the four scores,
-`power` by its mean over the three methods with an automatic number.
+The same powers for every method: one budget. `ClusteringConfig` has what is best by the mean of the four
+scores, `power` by its mean over the three methods with an automatic number.
 """
 
 import argparse
