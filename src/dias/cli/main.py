@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer import Exit, Option
 
-from dias.cli import cache, data, evaluate, import_official, recipes, report, segment, synth, train
+from dias.cli import cache, compare, data, evaluate, import_official, recipes, report, segment, synth, train
 from dias.errors import DiasError, Interrupted
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
 app.command("cache")(cache.cache)
 app.command("report")(report.report)

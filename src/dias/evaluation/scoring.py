@@ -26,6 +26,7 @@ class RowScores:
     """Scores as they come in, batch after batch, by variant and map."""
 
     parts: dict[tuple[str, str], dict[Metric, list[Tensor]]] = field(default_factory=dict)
+    segments: dict[tuple[str, str], list[Tensor]] = field(default_factory=dict)
 
     def add(
         self,
@@ -56,6 +57,7 @@ class RowScores:
         place = self.parts.setdefault((variant, map), {metric: [] for metric in METRICS})
         for metric in METRICS:
             place[metric].append(found[metric].cpu())
+        self.segments.setdefault((variant, map), []).append(kept.sum(dim=1).cpu())
 
     def finished(self) -> tuple[Row, ...]:
         """All batches together."""
@@ -63,6 +65,7 @@ class RowScores:
             Row(
                 variant=variant,
                 map=map,
+                segments=torch.cat(self.segments[variant, map]).numpy(),
                 **{metric: torch.cat(found).numpy() for metric, found in parts.items()},
             )
             for (variant, map), parts in self.parts.items()
