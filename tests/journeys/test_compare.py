@@ -1,4 +1,4 @@
-"""`dias compare` as a user meets it: rows, resuming, a method that fails; numbers that `dias eval` confirms."""
+"""`dias compare` as a user meets it: rows, resuming, a method that fails; the numbers of `dias eval`."""
 
 import csv
 import json

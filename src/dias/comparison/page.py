@@ -27,6 +27,8 @@ def comparison_page(
         (title.lower(), title, _table(rows, columns, more))
         for title, columns, more in sections(rows, baselines)
     ]
+    above, *notes = caption(plan, rows, baselines)
+    parts.append(("notes", "How to read this", "".join(f"<p>{escape(one)}</p>" for one in notes)))
     if grid is not None:
         parts.append(("grid", "The same images", _grid(grid)))
     failed = [f"{row.name}, {line}" for row in rows for line in row.failures]
@@ -37,8 +39,7 @@ def comparison_page(
     head = f"<h1>{len(plan.methods)} methods compared</h1>"
     if done < len(plan.methods):
         head += f"<p><b>{done} of them are trained and measured so far.</b></p>"
-    about = "".join(f"<p>{escape(one)}</p>" for one in caption(plan, rows, baselines))
-    body = [head, contents([(name, title) for name, title, _ in parts]), about]
+    body = [head, f"<p>{escape(above)}</p>", contents([(name, title) for name, title, _ in parts])]
     body += [section(name=name, title=title, about="", body=text) for name, title, text in parts]
     return page(title=f"{len(plan.methods)} methods compared", body="\n".join(body))
 
