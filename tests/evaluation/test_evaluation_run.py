@@ -277,8 +277,11 @@ def test_models_with_one_backbone_share_its_features() -> None:
 def test_clustering_and_the_oracle_are_exact_where_features_and_grid_are() -> None:
     rows = evaluate_clustering(Seer(), THREE, config=CONFIG, progress=False)
     assert [(row.variant, row.map) for row in rows] == [
-        ("k-means", "features"),
-        ("spectral clustering", "features"),
+        *(
+            (f"{method}, {number} number", "features")
+            for method in ("k-means", "spectral", "agglomerative")
+            for number in ("true", "automatic")
+        ),
         ("oracle", "true masks"),
     ]
     for row in rows:

@@ -137,7 +137,10 @@ def test_different_images_or_settings_are_not_averaged() -> None:
 def test_the_table_fits_eighty_columns_and_loses_nothing() -> None:
     evaluations = [an_evaluation(seed) for seed in range(3)]
     rng = np.random.default_rng(0)
-    baselines = [a_row("spectral clustering", "features", rng=rng), a_row("oracle", "true masks", rng=rng)]
+    baselines = [
+        a_row("agglomerative, automatic number", "features", rng=rng),
+        a_row("oracle", "true masks", rng=rng),
+    ]
     summary = summarize(evaluations)
     console = Console(width=80, record=True, file=StringIO())
     console.print(table(summary, baselines=baselines))

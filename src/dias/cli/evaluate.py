@@ -66,7 +66,10 @@ def evaluate(
     ] = False,
     clustering: Annotated[
         bool,
-        Option("--clustering", help="Add k-means and spectral clustering (true number of segments given)."),
+        Option(
+            "--clustering",
+            help="Add k-means, spectral and agglomerative clustering, with the true number and without.",
+        ),
     ] = False,
     pictures: Annotated[
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 from typer import Exit, Option
 
-from dias.cli import cache, data, edit, evaluate, import_official, recipes, report, segment, synth, train
+from dias.cli import (
+    cache,
+    compare,
+    data,
+    edit,
+    evaluate,
+    import_official,
+    recipes,
+    report,
+    segment,
+    synth,
+    train,
+)
 from dias.errors import DiasError, Interrupted
 
 app = typer.Typer(
@@ -19,6 +31,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
 app.command("edit")(edit.edit)
 app.command("cache")(cache.cache)

@@ -42,25 +42,14 @@ def train(
     Examples: `dias train scenes-cpu --out runs/mine`,
     `dias train coco --data ~/pictures --set training.steps=9`.
     """
-    import json
-
-    from dias.errors import DiasError
-    from dias.training.elsewhere import data_at
-    from dias.training.recipe import read_recipe, read_settings, recipe_file
+    from dias.training.elsewhere import changes_for
+    from dias.training.recipe import read_recipe, recipe_file
     from dias.training.run import Machine
     from dias.training.run import train as run
 
-    changes = list(change or [])
-    if data_set and data is None:
-        raise DiasError("--data-set goes with --data; for the recipe's own data: --set data.train.KEY=VALUE")
-    if data is not None:
-        before = read_settings(recipe).get("data")
-        chosen = data_at(data, before, settings=data_set or [])
-        changes = [*(f"data.{key}={json.dumps(value)}" for key, value in chosen.items()), *changes]
-    if cache is not None:
-        changes += [f"data.cache={json.dumps(str(cache))}"]
-    if seed is not None:
-        changes += [f"training.seed={seed}"]
+    changes = changes_for(
+        recipe, data=data, data_settings=data_set or [], cache=cache, seed=seed, more=change or []
+    )
     folder = out or Path("runs") / recipe_file(recipe).stem
     best = run(
         read_recipe(recipe, changes=changes),

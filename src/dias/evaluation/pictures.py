@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int32, UInt8
 from PIL import Image
 from torch import Tensor
 
-from dias.data.samples import ImageSource
+from dias.data.samples import ImageSample, ImageSource
 from dias.data.transforms import as_tensor, centre_view, look
 from dias.errors import DiasError
 from dias.evaluation.passes import backbone_of, both_passes, device_of
@@ -49,6 +49,15 @@ def choose(evaluation: Evaluation, *, some: int = 8, extremes: int = 4) -> tuple
     )
 
 
+def with_truth(
+    source: ImageSource, index: int, *, config: EvaluationConfig
+) -> list[UInt8[np.ndarray, "h w 3"]]:
+    """The first two of an image's panels: the image, and its ground truth."""
+    whole = source[index]
+    sample = look(whole, centre_view(*whole.image.shape[:2], size=config.rules.size))
+    return [sample.image, _truth(sample)]
+
+
 @torch.no_grad()
 def stages(
     model: ImageModel, source: ImageSource, index: int, *, config: EvaluationConfig
@@ -57,8 +66,6 @@ def stages(
     whole = source[index]
     size, view = config.rules.size, config.rules.view or config.rules.size
     sample, shown = (look(whole, centre_view(*whole.image.shape[:2], size=side)) for side in (size, view))
-    if sample.mask is None:
-        raise DiasError(f"{sample.name}: has no masks, so it cannot be evaluated; use `dias segment` on it")
     backbone = backbone_of(model)
     images = as_tensor(shown.image)[None]
     tokens = model.see(images.to(device_of(backbone)))
@@ -71,9 +78,7 @@ def stages(
             (_best(final.decoder_attention, final.attention, config), final),
         )
     ]
-    truth = np.unique(sample.mask, return_inverse=True)[1].reshape(sample.mask.shape).astype(np.int32)
-    drawn = overlay(sample.image, truth, palette=ground_truth_colours(int(truth.max()) + 1))
-    return [sample.image, drawn, *(overlay(sample.image, labels) for labels in found)]
+    return [sample.image, _truth(sample), *(overlay(sample.image, labels) for labels in found)]
 
 
 def draw_pictures(
@@ -110,6 +115,13 @@ def draw_pictures(
             pictures.append({"file": file, "caption": _caption(evaluation, name, places[name])})
         groups.append({"title": choice.title, "about": choice.about, "pictures": pictures})
     write_json(folder / "pictures.json", {"groups": groups})
+
+
+def _truth(sample: ImageSample) -> UInt8[np.ndarray, "h w 3"]:
+    if sample.mask is None:
+        raise DiasError(f"{sample.name}: has no masks, so it cannot be evaluated; use `dias segment` on it")
+    labels = np.unique(sample.mask, return_inverse=True)[1].reshape(sample.mask.shape).astype(np.int32)
+    return overlay(sample.image, labels, palette=ground_truth_colours(int(labels.max()) + 1))
 
 
 def _labels(

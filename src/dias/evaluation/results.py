@@ -42,10 +42,11 @@ class Row:
     """Scores of every image for one way to get masks; NaN where a metric is not defined for an image.
 
     Attributes:
-        variant: which masks, such as "first iteration" or "k-means".
+        variant: which masks, such as "first iteration" or "k-means, true number" (before: "k-means").
         map: what they were read from, such as "decoder" or "features".
         mbo_class: mBO with all objects of one class as one segment (mBO_c, while `mbo` is mBO_i); NaN for
             data that tells no classes.
+        segments: that the masks may have; None where it was not written down (files of earlier versions).
     """
 
     variant: str
@@ -55,6 +56,7 @@ class Row:
     mbo: Float64[np.ndarray, " images"]
     mbo_class: Float64[np.ndarray, " images"]
     miou: Float64[np.ndarray, " images"]
+    segments: Int64[np.ndarray, " images"] | None = None
 
     @property
     def mean(self) -> Scores:
@@ -81,6 +83,7 @@ class Row:
             "mean": asdict(self.mean),
             "images_counted": counted,
             "images": images,
+            **({} if self.segments is None else {"segments": self.segments.tolist()}),
         }
 
 
@@ -239,7 +242,9 @@ def _row(stored: dict[str, Any]) -> Row:
     ]  # the first format has none
     # null becomes NaN again: JSON has none
     images = {metric: np.array(values[metric], dtype=np.float64) for metric in METRICS}
-    return Row(variant=stored["variant"], map=stored["map"], **images)
+    found = stored.get("segments")
+    segments = None if found is None else np.array(found, dtype=np.int64)
+    return Row(variant=stored["variant"], map=stored["map"], segments=segments, **images)
 
 
 def _mean(values: Float64[np.ndarray, " images"] | Int64[np.ndarray, " images"]) -> float:

@@ -75,9 +75,10 @@ def evaluate_clustering(
     clustering: ClusteringConfig | None = None,
     progress: bool = True,
 ) -> tuple[Row, ...]:
-    """Measure k-means and spectral clustering of the features, and the oracle of the token grid.
+    """Measure k-means, spectral and agglomerative clustering of the features, and the token grid's oracle.
 
-    Both methods are told the true number of segments, background included, of every image.
+    Each once with the true number of segments, background included, of every image, and once with a number
+    that it chooses itself.
 
     Raises:
         DiasError: as `evaluate`; or scikit-learn is not installed.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dias.backbones import Tokens
 from dias.evaluation.agreement import class_overlap_by, scores_by
-from dias.evaluation.clustering import cluster_maps, kmeans, oracle_maps, spectral
+from dias.evaluation.clustering import METHODS, cluster_maps, oracle_maps
 from dias.evaluation.passes import backbone_of, both_passes
 from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig
 from dias.evaluation.results import METRICS, Evaluation, Metric, Row
@@ -26,6 +26,7 @@ class RowScores:
     """Scores as they come in, batch after batch, by variant and map."""
 
     parts: dict[tuple[str, str], dict[Metric, list[Tensor]]] = field(default_factory=dict)
+    segments: dict[tuple[str, str], list[Tensor]] = field(default_factory=dict)
 
     def add(
         self,
@@ -56,6 +57,7 @@ class RowScores:
         place = self.parts.setdefault((variant, map), {metric: [] for metric in METRICS})
         for metric in METRICS:
             place[metric].append(found[metric].cpu())
+        self.segments.setdefault((variant, map), []).append(kept.sum(dim=1).cpu())
 
     def finished(self) -> tuple[Row, ...]:
         """All batches together."""
@@ -63,6 +65,7 @@ class RowScores:
             Row(
                 variant=variant,
                 map=map,
+                segments=torch.cat(self.segments[variant, map]).numpy(),
                 **{metric: torch.cat(found).numpy() for metric, found in parts.items()},
             )
             for (variant, map), parts in self.parts.items()
@@ -121,9 +124,11 @@ def add_clustering(
     config: EvaluationConfig,
     clustering: ClusteringConfig,
 ) -> None:
-    """Score a batch's clusters, and the ground truth on the token grid."""
-    for variant, method in (("k-means", kmeans), ("spectral clustering", spectral)):
-        maps, exists = cluster_maps(tokens.features, batch.segments, method=method, config=clustering)
-        rows.add(variant, maps, exists, batch, map="features", grid=tokens.grid, config=config)
+    """Score a batch's clusters, with the true number and without, and the ground truth on the grid."""
+    for name, method in METHODS.items():
+        for number, counts in (("true", batch.segments), ("automatic", None)):
+            maps, exists = cluster_maps(tokens.features, counts, method=method, config=clustering)
+            variant = f"{name}, {number} number"
+            rows.add(variant, maps, exists, batch, map="features", grid=tokens.grid, config=config)
     maps, exists = oracle_maps(batch.masks, grid=tokens.grid)
     rows.add("oracle", maps, exists, batch, map="true masks", grid=tokens.grid, config=config)

@@ -104,11 +104,11 @@ def table(summary: Summary, *, baselines: Sequence[Row] = ()) -> Table:
         title=_title(summary),
         caption=caption(summary),
         caption_justify="left",
-        padding=(0, 1, 0, 0),
+        padding=(0, 1, 0, 0) if len(metrics) < len(METRICS) else 0,
         pad_edge=False,
         show_edge=False,
     )
-    made.add_column("masks", no_wrap=len(metrics) < len(METRICS))
+    made.add_column("masks")
     made.add_column("from", no_wrap=True)
     for metric in metrics:
         made.add_column(METRIC_NAMES[metric], justify="right", no_wrap=True)

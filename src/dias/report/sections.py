@@ -188,7 +188,8 @@ def _about_scores(results: Results, summary: Summary) -> str:
         said.append(f"Mean ± sample standard deviation over {summary.checkpoints} checkpoints.")
     if any(row.map == "features" for row in results.baselines):
         said.append(
-            "Clustering sees the same features and is told the true number of segments of every image."
+            "Clustering sees the same features; with the true number it is told how many segments an image "
+            "has, with an automatic number it is not."
         )
     if any(row.variant == "oracle" for row in results.baselines):
         said.append(

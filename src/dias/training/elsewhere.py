@@ -1,5 +1,6 @@
 """A recipe's data at another place: what `dias train RECIPE --data PATH` trains and validates on."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from dias.config import from_dict, to_dict, with_changes
 from dias.data.sources import SourceConfig, config_for
 from dias.errors import DiasError
+from dias.training.recipe import read_settings
 
 
 def data_at(path: Path, data: object, *, settings: Sequence[str] = ()) -> dict[str, Any]:
@@ -34,6 +36,41 @@ def data_at(path: Path, data: object, *, settings: Sequence[str] = ()) -> dict[s
     if validation.get("path") == train.get("path"):
         held = _kept(validation, found, [one for one, key in changes.items() if key != "split"])
     return {"train": kept, "validation": None if held is None or held["split"] == kept["split"] else held}
+
+
+def changes_for(
+    recipe: str,
+    *,
+    data: Path | None = None,
+    data_settings: Sequence[str] = (),
+    cache: Path | None = None,
+    seed: int | None = None,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """What the options of `dias train` change in a recipe, as `KEY=VALUE` for `read_recipe`.
+
+    Args:
+        recipe: its name or file.
+        data: where to train instead.
+        data_settings: of the data set there.
+        cache: features of it.
+        seed: of the run.
+        more: changes by the user, which hold against those of `data`.
+
+    Raises:
+        DiasError: as `data_at`; or there are settings of data that are not given.
+    """
+    if data_settings and data is None:
+        raise DiasError("--data-set goes with --data; for the recipe's own data: --set data.train.KEY=VALUE")
+    changes = list(more)
+    if data is not None:
+        chosen = data_at(data, read_settings(recipe).get("data"), settings=data_settings)
+        changes = [*(f"data.{key}={json.dumps(value)}" for key, value in chosen.items()), *changes]
+    if cache is not None:
+        changes += [f"data.cache={json.dumps(str(cache))}"]
+    if seed is not None:
+        changes += [f"training.seed={seed}"]
+    return changes
 
 
 def _section(data: object, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dias.checkpoints import fill, fill_tokenizer, find
 from dias.errors import LoadingError, SettingError, TrainingError
 from dias.files import sha256
 from dias.models.image import ImageModel
+from dias.training.cost import CostMeter
 from dias.training.data import TrainingData
 from dias.training.interruption import Listening
 from dias.training.module import ImageTraining, Training
@@ -32,9 +33,10 @@ __all__ = ["Machine", "train"]
 def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resume: bool = False) -> Path:
     """Train by a recipe, and return the best checkpoint.
 
-    The folder gets recipe.yaml, provenance.json, metrics.jsonl, pictures/, last.safetensors, best.safetensors
-    and state.ckpt (what `resume` goes on from, exact to the batch and the random numbers). An earlier stage
-    of the recipe comes first, into a folder of its own below; when resumed, not again if it is finished.
+    The folder gets recipe.yaml, provenance.json, metrics.jsonl, cost.json, pictures/, last.safetensors,
+    best.safetensors and state.ckpt (what `resume` goes on from, exact to the batch and the random numbers).
+    An earlier stage of the recipe comes first, into a folder of its own below; when resumed, not again if it
+    is finished.
 
     Raises:
         DiasError: the folder holds a run already and `resume` is False; or there is nothing to resume; or the
@@ -84,6 +86,7 @@ def _train(
 ) -> Path:
     """Train one stage: a model, with what an earlier stage left in `before`; or its tokenizer alone."""
     check_folder(recipe, folder, resume=resume)
+    cost = CostMeter(folder, batch=recipe.training.batch)
     L.seed_everything(recipe.training.seed, verbose=False)
     backbone = recipe.model.backbone.build()
     _check_grid(recipe, backbone)
@@ -102,6 +105,7 @@ def _train(
         machine,
         data.validation,
         listening,
+        cost,
         resume=resume,
         validating=TokenizerValidation if tokenizer else Validation,
     )

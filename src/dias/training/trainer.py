@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from dias.data.samples import ImageSource
 from dias.errors import DiasError, SettingError
 from dias.training.company import Company
+from dias.training.cost import CostMeter
 from dias.training.interruption import Interruption, Listening
 from dias.training.journal import Journal
 from dias.training.progress import TrainingProgress
@@ -47,6 +48,7 @@ def make_trainer(
     machine: Machine,
     validation: ImageSource,
     listening: Listening,
+    cost: CostMeter,
     *,
     resume: bool,
     validating: type[Validation],
@@ -59,6 +61,7 @@ def make_trainer(
         machine: where it computes.
         validation: pictures to validate on.
         listening: hears signals.
+        cost: measures the run.
         resume: whether the run goes on.
         validating: the kind of validation.
 
@@ -84,6 +87,7 @@ def make_trainer(
         listening=listening,
         saving=saving,
         journal=journal,
+        cost=cost,
         progress=progress,
     )
     cuda = torch.cuda.is_available()
@@ -106,7 +110,7 @@ def make_trainer(
         default_root_dir=folder,
         callbacks=[  # listening first: reading held-out pictures ends at a signal
             one
-            for one in (listening, Company(), journal, progress, saving, looking, interruption)
+            for one in (listening, Company(), journal, progress, saving, looking, cost, interruption)
             if one is not None
         ],
         logger=_logger(machine, folder),

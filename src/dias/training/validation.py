@@ -21,6 +21,7 @@ from dias.masks import label_map
 from dias.metrics import mean_over_valid
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
+from dias.training.cost import CostMeter
 from dias.training.held_out import HeldOut, Place, everyones, look_at
 from dias.training.interruption import Listening
 from dias.training.journal import Journal
@@ -55,6 +56,7 @@ class Validation(L.Callback):
         listening: Listening,
         saving: Saving,
         journal: Journal,
+        cost: CostMeter,
         progress: TrainingProgress | None = None,
     ) -> None:
         self.source = source
@@ -65,22 +67,24 @@ class Validation(L.Callback):
         self.listening = listening
         self.saving = saving
         self.journal = journal
+        self.cost = cost
         self.progress = progress
         self.held_out: list[HeldOut] = []
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Read the held-out pictures, on the device that the model is on by now; not after a signal."""
         assert isinstance(pl_module, Training)
-        self.held_out, skipped = look_at(
-            self.source,
-            pl_module.see,
-            size=self.size,
-            batch=_BATCH,
-            device=pl_module.device,
-            skip_bad=self.skip_bad,
-            place=Place(rank=trainer.global_rank, world=trainer.world_size),
-            ended=lambda: self.listening.asked > 0,
-        )
+        with self.cost.validating():
+            self.held_out, skipped = look_at(
+                self.source,
+                pl_module.see,
+                size=self.size,
+                batch=_BATCH,
+                device=pl_module.device,
+                skip_bad=self.skip_bad,
+                place=Place(rank=trainer.global_rank, world=trainer.world_size),
+                ended=lambda: self.listening.asked > 0,
+            )
         if trainer.is_global_zero:
             for file in skipped:
                 print(f"validation leaves out {file.name}: {file.reason}", file=sys.stderr)
@@ -94,12 +98,16 @@ class Validation(L.Callback):
         if not stepped or (step % self.every and step != trainer.max_steps):
             return
         assert isinstance(pl_module, Training)
+        with self.cost.validating():
+            self._validate(trainer, pl_module)
+
+    def _validate(self, trainer: L.Trainer, pl_module: Training) -> None:
         pl_module.eval()
         try:
             scores = self.scores(pl_module)
             self.journal.write(trainer, {f"val_{name}": value for name, value in scores.items()})
             if trainer.is_global_zero and self.held_out:
-                self._draw(pl_module, step)
+                self._draw(pl_module, trainer.global_step)
         finally:
             pl_module.train()
         if self.progress is not None:

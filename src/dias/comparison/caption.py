@@ -1,0 +1,98 @@
+"""What has to stand under a comparison's tables, so that nobody misreads them."""
+
+from collections.abc import Sequence
+
+from dias.comparison.plan import Method, Plan, length
+from dias.comparison.rows import MethodRow
+from dias.config import to_dict
+from dias.evaluation import Row
+
+
+def caption(plan: Plan, rows: Sequence[MethodRow], baselines: Sequence[Row]) -> list[str]:
+    """Sentences, in the order of what matters: measured on what, trained how long, on which machine."""
+    wish = plan.wish
+    said = [_scores(plan, rows), _lengths(plan.methods), f"Search budget: {wish.budget}."]
+    if wish.changes:
+        said.append(f"Changed for all: {', '.join(wish.changes)}.")
+    said.append(
+        "Training and CPU time are of the optimizer steps of all stages, without validation; CPU time is of "
+        "all processes of a run and stands for energy. Memory is the training process's peak, its workers "
+        "apart, the largest over seeds. Params: those that are trained. Trains: pictures a second in "
+        "training; segments: images a second in use."
+    )
+    if wish.cache is not None:
+        told = [method.name for method in plan.methods if method.runs[0].recipe.data.cache is None]
+        live = f"; without it: {', '.join(told)}" if told else ""
+        said.append(f"Frozen features came from the cache {wish.cache}, whose making is not counted{live}.")
+    if wish.jobs > 1:
+        said.append(f"{wish.jobs} runs at once: times and rates are not those of a run alone.")
+    machine = _machine(rows)
+    if machine:
+        said.append(machine)
+    if baselines:
+        said.append(
+            "Rows below the methods are training-free: clusters of the ViT's features, with the true number "
+            "of segments given or one of their own, and the oracle, ground truth on the token grid."
+        )
+    return said
+
+
+def _scores(plan: Plan, rows: Sequence[MethodRow]) -> str:
+    evaluation = next((one for row in rows for one in row.evaluations), None)
+    seeds = ", ".join(map(str, plan.wish.seeds))
+    rules = plan.wish.evaluation.rules
+    warning = f" ({rules.warning})" if rules.warning else ""
+    over = (
+        f"mean ± sample standard deviation over seeds {seeds}"
+        if len(plan.wish.seeds) > 1
+        else f"seed {seeds}"
+    )
+    where = to_dict(plan.measured).get("path", "sample photos")
+    about = f"{where}, protocol {rules.name}{warning}, percent, {over}."
+    if evaluation is None:
+        return about
+    true, objects = evaluation.true_segments.mean(), evaluation.true_objects.mean()
+    return (
+        f"{len(evaluation.names)} images of {about} Slots: mean number kept; {true:.1f} segments are true "
+        f"({objects:.1f} objects and the background)."
+    )
+
+
+def _lengths(methods: Sequence[Method]) -> str:
+    """How long each was trained, on what."""
+    by_length: dict[str, list[str]] = {}
+    for method in methods:
+        by_length.setdefault(_length(method), []).append(method.name)
+    data = to_dict(methods[0].runs[0].recipe.data.train)["path"]
+    if len(by_length) == 1:
+        return f"Trained on {data}: {next(iter(by_length))}."
+    parts = [f"{', '.join(names)}: {steps}" for steps, names in by_length.items()]
+    return f"Trained on {data}; {'; '.join(parts)}."
+
+
+def _length(method: Method) -> str:
+    recipe = method.runs[0].recipe
+    steps = length(recipe)
+    text = " + ".join(f"{count:,}" for count in steps)
+    given = recipe.earlier is not None and len(steps) == 1
+    return (
+        f"{text} steps of {recipe.training.batch} pictures"
+        + (" in stages" if len(steps) > 1 else "")
+        + (" (the earlier stage's weights were given and are not counted)" if given else "")
+    )
+
+
+def _machine(rows: Sequence[MethodRow]) -> str:
+    """Of the first run; others that differ are told of."""
+    machines: dict[str, list[str]] = {}
+    for row in rows:
+        for cost in row.costs:
+            hardware = cost.provenance.get("hardware", {})
+            told = str(hardware.get("gpu", hardware.get("processor", "unknown processor")))
+            told += f", cores: {hardware.get('cores')}, threads: {hardware.get('threads')}"
+            machines.setdefault(told, [])
+            if row.name not in machines[told]:
+                machines[told].append(row.name)
+    if len(machines) == 1:
+        return f"Machine: {next(iter(machines))}."
+    return "; ".join(f"{', '.join(names)} on {machine}" for machine, names in machines.items())
