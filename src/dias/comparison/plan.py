@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from dias.backbones import PixelsConfig
 from dias.config import to_dict
 from dias.data.frames import images_of
 from dias.data.samples import ImageSource
@@ -177,6 +178,8 @@ def _is_own(recipe: str, wish: Wish) -> bool:
 def _fits(cache: FeatureCache, recipe: Recipe) -> bool:
     """Whether a cache holds what this method's backbone gives; of other pictures, its run says so."""
     key = cache.key
+    if isinstance(recipe.model.backbone, PixelsConfig):  # nothing to compute, so nothing to keep
+        return False
     backbone = recipe.model.backbone.build()
     wanted = CacheKey.of(
         backbone, size=recipe.data.size, views=key.views, seed=key.seed, data=key.data, count=key.count
