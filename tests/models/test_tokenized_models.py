@@ -1,10 +1,11 @@
-"""Models whose decoder explains a tokenizer's codes: VVO, and VVO + DIAS."""
+"""Models whose decoder explains a tokenizer's codes: VVO-Tfd (SLATE's decoder), VVO-Mlp, VVO + DIAS."""
 
 import pytest
 import torch
 
 from dias.models.image import ImageModel, ImageModelConfig
-from dias.nn.decoders import BroadcastMLPConfig, Decoder, RandomARConfig
+from dias.models.target import TargetKind
+from dias.nn.decoders import BroadcastMLPConfig, CodeARConfig, Decoder, RandomARConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.queries import NormalSeparateConfig
 from dias.nn.tokenizers import FeatureVQConfig
@@ -17,7 +18,7 @@ MLP = BroadcastMLPConfig(layers=2, hidden=32)
 RANDOM_AR = RandomARConfig(layers=2, heads=2, width=24)
 
 
-def model(decoder: Decoder, *, dias: bool) -> ImageModel:
+def model(decoder: Decoder, *, dias: bool, target: TargetKind = "codes_and_features") -> ImageModel:
     torch.manual_seed(0)
     return ImageModelConfig(
         channels=CHANNELS,
@@ -31,7 +32,7 @@ def model(decoder: Decoder, *, dias: bool) -> ImageModel:
             autoencoder=ConvConfig(width=8, blocks=1, fine_blocks=0),
             quantizer=SimilarityConfig(codes=20, hidden=16),
         ),
-        target="codes_and_features",
+        target=target,
         decoder=decoder,
     ).build()
 
@@ -64,6 +65,27 @@ def test_four_pictures_are_fitted(decoder: Decoder, dias: bool) -> None:
     assert output.error is not None
     assert output.error.mean() < output.target.tokens.square().mean() / 3
     assert all(torch.equal(value, before[name]) for name, value in part.tokenizer.state_dict().items())  # type: ignore[union-attr]
+
+
+def test_codes_of_four_pictures_are_predicted() -> None:
+    """VVO-Tfd's decoder, and SLATE's: far better than by how often each code occurs."""
+    part, seen = (
+        model(CodeARConfig(layers=1, heads=2, width=16), dias=False, target="codes").train(),
+        features(),
+    )
+    optimizer = torch.optim.Adam([p for p in part.parameters() if p.requires_grad], lr=3e-3)
+    for _ in range(200):
+        output = part.from_features(seen, reduce=False)
+        assert output.error is not None
+        optimizer.zero_grad()
+        output.error.mean().backward()
+        optimizer.step()
+    assert output.target is not None
+    assert output.target.codes is not None
+    shares = torch.bincount(output.target.codes.flatten()).double() / output.target.codes.numel()
+    entropy = -torch.special.xlogy(shares, shares).sum()
+    assert entropy > 0.5  # there is something to predict
+    assert output.error.mean() < entropy / 3
 
 
 def test_codes_stand_before_the_features() -> None:

@@ -1,0 +1,84 @@
+"""A tokenizer is trained first, by the same command, and then left as it is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dias.nn.tokenizers import DVAE, FeatureVQ, ImageVQ, TokenizerPart
+from dias.training.recipe import Recipe
+from dias.training.run import train
+from tiny_run import QUIET, journal, make_files, recipe
+
+CONV = {"kind": "conv", "width": 8, "blocks": 1, "fine_blocks": 0}
+DVAE_ = {"kind": "dvae", "codes": 12, "code_dim": 8, "autoencoder": CONV}
+IMAGE = {
+    "kind": "image_vq",
+    "code_dim": 8,
+    "autoencoder": CONV,
+    "quantizer": {"kind": "nearest", "codes": 12},
+}
+FEATURE = {
+    "kind": "feature_vq",
+    "code_dim": 8,
+    "width": 8,
+    "autoencoder": CONV,
+    "quantizer": {"kind": "similarity", "codes": 12, "hidden": 16},
+}
+CODE_AR = {"kind": "code_ar", "layers": 1, "heads": 2, "width": 8}
+RANDOM_AR = {"kind": "random_ar", "layers": 1, "heads": 2, "width": 8}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_files(tmp_path_factory.mktemp("files"))
+
+
+def two_stages(files: Path, tokenizer: dict[str, Any], decoder: dict[str, Any], target: str) -> Recipe:
+    few = {"steps": 4, "batch": 4, "validate_every": 2, "precision": "fp32"}
+    return recipe(
+        files,
+        earlier={"kind": "tokenizer", "training": few},
+        model={"tokenizer": tokenizer, "target": target, "decoder": decoder},
+        training=few,
+    )
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "decoder", "target"),
+    [(DVAE_, CODE_AR, "codes"), (FEATURE, CODE_AR, "codes"), (FEATURE, RANDOM_AR, "codes_and_features")],
+    ids=["SLATE", "VVO-Tfd", "VVO + DIAS"],
+)
+def test_both_stages_by_one_command(
+    tokenizer: dict[str, Any], decoder: dict[str, Any], target: str, files: Path, tmp_path: Path
+) -> None:
+    chosen = two_stages(files, tokenizer, decoder, target)
+    best = load_file(train(chosen, tmp_path / "run", machine=QUIET))
+    first = load_file(tmp_path / "run" / "tokenizer" / "best.safetensors")
+    taken = {name.removeprefix("tokenizer."): value for name, value in best.items() if "tokenizer." in name}
+    assert taken.keys() == first.keys()
+    assert all(torch.equal(value, first[name]) for name, value in taken.items())
+    for folder in (tmp_path / "run", tmp_path / "run" / "tokenizer"):
+        assert [line["step"] for line in journal(folder) if "val_reconstruction" in line] == [2, 4]
+
+
+def test_first_weights_are_given_once(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before stage 1's first step, in no later stage, and not when that is resumed."""
+    started: list[type[TokenizerPart]] = []
+
+    def start(self: TokenizerPart) -> str:
+        started.append(type(self))
+        return "weights from somewhere"
+
+    for kind in (DVAE, FeatureVQ, ImageVQ):
+        monkeypatch.setattr(kind, "start", start)
+    chosen = two_stages(files, IMAGE, CODE_AR, "codes")
+    train(chosen, tmp_path / "run", machine=QUIET)
+    assert started == [ImageVQ]
+    assert "weights from somewhere" in capsys.readouterr().err
+    train(chosen, tmp_path / "run", machine=QUIET, resume=True)
+    assert started == [ImageVQ]
