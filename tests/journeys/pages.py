@@ -25,7 +25,7 @@ def commands(page: str) -> list[list[str]]:
 
 def run_dias(words: list[str], home: Path) -> None:
     """Run one command of a page; training is shortened to two steps."""
-    more = SHORT if words[0] == "train" else []
+    more = SHORT if words[0] in ("train", "compare") else []
     run([sys.executable, "-m", "dias.cli.main", *words, *more], home)
 
 
