@@ -57,4 +57,5 @@ def train(
         machine=Machine(accelerator=accelerator, devices=devices, nodes=nodes, logger=logger),
         resume=resume,
     )
-    print(f"best checkpoint: {best}")
+    if rank_zero_only.rank == 0:
+        print(f"best checkpoint: {best}")

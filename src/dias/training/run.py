@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 from dias.backbones import Backbone
 from dias.checkpoints import fill, fill_tokenizer, find
@@ -69,7 +70,8 @@ def _earlier(recipe: Recipe, folder: Path, *, machine: Machine, resume: bool) ->
     if resume and saved_step(below) == own.training.steps:
         check_folder(own, below, resume=True)
         return find(below)
-    print(f"first the {stage.kind}, in {below}", file=sys.stderr)
+    if rank_zero_only.rank == 0:
+        print(f"first the {stage.kind}, in {below}", file=sys.stderr)
     if isinstance(stage, TeacherStage):
         return train(own, below, machine=machine, resume=resume)
     return _train(own, below, machine=machine, resume=resume, tokenizer=True)
