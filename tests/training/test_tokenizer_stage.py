@@ -1,5 +1,7 @@
 """A tokenizer is trained first, by the same command, and then left as it is."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from dias.nn.tokenizers import DVAE, FeatureVQ, ImageVQ, TokenizerPart
-from dias.training.recipe import Recipe
+from dias.training.recipe import Recipe, save_recipe
 from dias.training.run import train
 from tiny_run import QUIET, journal, make_files, recipe
 
@@ -82,3 +84,18 @@ def test_first_weights_are_given_once(
     assert "weights from somewhere" in capsys.readouterr().err
     train(chosen, tmp_path / "run", machine=QUIET, resume=True)
     assert started == [ImageVQ]
+
+
+@pytest.mark.slow
+def test_two_processes_train_both_stages_as_one_does(files: Path, tmp_path: Path) -> None:
+    save_recipe(two_stages(files, DVAE_, CODE_AR, "codes"), tmp_path / "r.yaml")
+    for devices in (1, 2):
+        words = ["train", "r.yaml", "--out", str(devices), "--devices", str(devices), "--logger", "none"]
+        command = [sys.executable, "-m", "dias.cli.main", *words, "--accelerator", "cpu"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("best checkpoint") == 1
+    for name in ("last.safetensors", "tokenizer/last.safetensors"):
+        one, two = load_file(tmp_path / "1" / name), load_file(tmp_path / "2" / name)
+        for key, value in one.items():
+            torch.testing.assert_close(two[key], value, atol=1e-4, rtol=1e-3, msg=key)

@@ -43,6 +43,7 @@ def train(
     `dias train coco --data ~/pictures --set training.steps=9`.
     """
     from dias.training.elsewhere import changes_for
+    from dias.training.processes import is_first
     from dias.training.recipe import read_recipe, recipe_file
     from dias.training.run import Machine
     from dias.training.run import train as run
@@ -57,5 +58,5 @@ def train(
         machine=Machine(accelerator=accelerator, devices=devices, nodes=nodes, logger=logger),
         resume=resume,
     )
-    if rank_zero_only.rank == 0:
+    if is_first():
         print(f"best checkpoint: {best}")

@@ -1,5 +1,7 @@
 """What the processes of one run tell each other beside gradients; alone, each function gives what it got."""
 
+import os
+
 import torch
 import torch.distributed as dist
 from jaxtyping import Bool, Float
@@ -56,3 +58,11 @@ class Agreement:
         numbers = torch.tensor(number)
         dist.all_reduce(numbers, dist.ReduceOp.MAX, group=self._line)
         return int(numbers)
+
+
+_RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks, by what its launcher told it, before anything has begun."""
+    return all(os.environ.get(name, "0") == "0" for name in _RANKS)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 
 from dias.backbones import Backbone
 from dias.checkpoints import fill, fill_tokenizer, find
@@ -20,7 +19,7 @@ from dias.training.interruption import Listening
 from dias.training.module import ImageTraining, Training
 from dias.training.needs import needs_of
 from dias.training.origin import check_folder, check_origin, origin_of, start_folder
-from dias.training.processes import lost_another
+from dias.training.processes import is_first, lost_another
 from dias.training.recipe import Recipe, TeacherStage
 from dias.training.saving import STATE, saved_step
 from dias.training.teacher import load_teacher
@@ -70,7 +69,7 @@ def _earlier(recipe: Recipe, folder: Path, *, machine: Machine, resume: bool) ->
     if resume and saved_step(below) == own.training.steps:
         check_folder(own, below, resume=True)
         return find(below)
-    if rank_zero_only.rank == 0:
+    if is_first():
         print(f"first the {stage.kind}, in {below}", file=sys.stderr)
     if isinstance(stage, TeacherStage):
         return train(own, below, machine=machine, resume=resume)
