@@ -64,5 +64,5 @@ _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 
 
 def is_first() -> bool:
-    """Whether this process is the one that speaks, by what its launcher told it, before anything has begun."""
+    """Whether this process is the one that speaks; known from its launcher before anything has begun."""
     return all(os.environ.get(name, "0") == "0" for name in _RANKS)
