@@ -3,9 +3,9 @@
 python benchmarks/cost.py [scenes-cpu spot-cpu] [--steps 100] [--rounds 3] [--data data/scenes/train]
     [--cache PATH] [--set KEY=VALUE ...] [--name cost-cpu]
 
-Every run is a `dias train` of its own, as users run it, and the methods take turns, so that what slows the machine
-down for a while meets both. The ratio is that of the first method to the second (the paper: at most half).
-`--steps` are the optimizer steps of every stage; half of them are given to each stage with --split.
+Every run is a `dias train` of its own, as users run it, and the methods take turns, so that what slows the
+machine down for a while meets both. The ratio is that of the first method to the second (the paper: at most
+half). `--steps` are the optimizer steps of every stage; with --split, stages share them.
 """
 
 import argparse

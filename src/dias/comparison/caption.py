@@ -14,6 +14,11 @@ def caption(plan: Plan, rows: Sequence[MethodRow], baselines: Sequence[Row]) -> 
     said = [_scores(plan, rows), _lengths(plan.methods), f"Search budget: {wish.budget}."]
     if wish.changes:
         said.append(f"Changed for all: {', '.join(wish.changes)}.")
+    if plan.seen_before:
+        said.append(
+            f"The pictures measured also chose the checkpoints of {', '.join(plan.seen_before)}: these "
+            "scores are too good to report."
+        )
     said.append(
         "Training and CPU time are of the optimizer steps of all stages, without validation; CPU time is of "
         "all processes of a run and stands for energy. Memory is the training process's peak, its workers "

@@ -111,6 +111,16 @@ class Plan:
     measured: SourceConfig
     source: ImageSource
 
+    @property
+    def seen_before(self) -> list[str]:
+        """Methods whose best checkpoint was chosen on the very pictures that are measured."""
+        return [
+            method.name
+            for method in self.methods
+            if (chosen := method.runs[0].recipe.data.validation) is not None
+            and _settled(chosen) == _settled(self.measured)
+        ]
+
 
 def make_plan(wish: Wish) -> Plan:
     """Settle every run, and make sure that it can begin and be measured.
