@@ -47,7 +47,7 @@ def test_a_run_leaves_what_its_docstring_says(files: Path, tmp_path: Path) -> No
     assert best == tmp_path / "best.safetensors"
     there = {file.name for file in tmp_path.iterdir()}
     assert there == {
-        "recipe.yaml", "provenance.json", "metrics.jsonl", "pictures", "tensorboard",
+        "recipe.yaml", "provenance.json", "metrics.jsonl", "cost.json", "pictures", "tensorboard",
         "last.safetensors", "best.safetensors", "state.ckpt",
     }  # fmt: skip
     assert sorted(file.name for file in (tmp_path / "pictures").iterdir()) == [

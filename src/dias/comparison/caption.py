@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dias.comparison.plan import Method, Plan, length
+from dias.comparison.plan import Method, Plan, stages
 from dias.comparison.rows import MethodRow
 from dias.config import to_dict
 from dias.evaluation import Row
@@ -77,12 +77,18 @@ def _lengths(methods: Sequence[Method]) -> str:
 
 def _length(method: Method) -> str:
     recipe = method.runs[0].recipe
-    steps = length(recipe)
-    text = " + ".join(f"{count:,}" for count in steps)
-    given = recipe.earlier is not None and len(steps) == 1
+    parts = stages(recipe)
+    given = recipe.earlier is not None and len(parts) == 1
+    batches = {part.training.batch for part in parts}
+    if len(batches) == 1:
+        text = " + ".join(f"{part.training.steps:,}" for part in parts)
+        text += f" steps of {recipe.training.batch} pictures"
+    else:
+        text = " + ".join(f"{part.training.steps:,} steps of {part.training.batch}" for part in parts)
+        text += " pictures"
     return (
-        f"{text} steps of {recipe.training.batch} pictures"
-        + (" in stages" if len(steps) > 1 else "")
+        text
+        + (" in stages" if len(parts) > 1 else "")
         + (" (the earlier stage's weights were given and are not counted)" if given else "")
     )
 

@@ -147,11 +147,16 @@ def make_plan(wish: Wish) -> Plan:
     return Plan(wish=wish, methods=methods, data=data, measured=measured, source=source)
 
 
-def length(recipe: Recipe) -> tuple[int, ...]:
-    """Optimizer steps of each stage, the last one's last; stages whose weights are given take none."""
+def stages(recipe: Recipe) -> tuple[Recipe, ...]:
+    """What is trained, in its order, the recipe itself last; stages whose weights are given are left out."""
     if recipe.earlier is None or recipe.earlier.weights is not None:
-        return (recipe.training.steps,)
-    return (*length(recipe.of_earlier()), recipe.training.steps)
+        return (recipe,)
+    return (*stages(recipe.of_earlier()), recipe)
+
+
+def length(recipe: Recipe) -> tuple[int, ...]:
+    """Optimizer steps of each stage."""
+    return tuple(stage.training.steps for stage in stages(recipe))
 
 
 def _method(wish: Wish, recipe: str, name: str, cache: FeatureCache | None) -> Method:
