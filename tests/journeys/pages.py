@@ -19,7 +19,8 @@ def blocks(page: str, language: str) -> list[str]:
 
 def commands(page: str) -> list[list[str]]:
     """Words of every line of every shell block."""
-    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    whole = (block.replace("\\\n", " ") for block in blocks(page, "sh"))
+    lines = [line for block in whole for line in block.splitlines()]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 

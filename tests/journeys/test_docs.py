@@ -1,14 +1,26 @@
-"""The pages on data are true: their `dias` commands are run, in their order, on miniatures."""
+"""The pages are true: commands of those on data are run, in their order, on miniatures.
+
+Of the other pages the commands are read: what they name must be there (the recipes themselves are built by
+tests/house/test_recipes.py, and methods are trained on miniatures by tests/training).
+"""
 
 import re
 from pathlib import Path
 
 import pytest
+import typer
 from pages import ROOT, commands, run_dias
 
+from dias.cli.main import app
+from dias.training.recipe import recipe_file, shipped
 from miniatures import coco, videos
 
+VERBS = {
+    verb: {option for part in command.params for option in (*part.opts, *part.secondary_opts)}
+    for verb, command in typer.main.get_group(app).commands.items()
+}
 PAGES = ("docs/data.md", "docs/scale.md")
+ALL = tuple(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs").rglob("*.md")))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +44,7 @@ def test_every_command_works(page: str, home: Path) -> None:
 
 
 def test_every_file_that_a_page_names_exists() -> None:
-    for page in PAGES:
+    for page in ALL:
         text = (ROOT / page).read_text(encoding="utf-8")
         for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", text):
             assert (ROOT / page).parent.joinpath(link).exists(), (page, link)
@@ -46,6 +58,24 @@ def test_every_test_that_a_page_names_exists() -> None:
         for file in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     }
-    for page in PAGES:
+    for page in ALL:
         named = set(re.findall(r"::(test_\w+)", (ROOT / page).read_text(encoding="utf-8")))
         assert named <= known, (page, named - known)
+
+
+@pytest.mark.parametrize("page", [page for page in ALL if page not in PAGES])
+def test_commands_of_a_page_name_recipes_and_options_that_there_are(page: str) -> None:
+    for words in commands(page):
+        if words[0] != "dias":
+            continue
+        assert words[1] in VERBS, words
+        known = VERBS[words[1]]
+        assert {word for word in words if word.startswith("--")} <= known, words
+        if words[1] == "train":
+            assert words[2] in shipped(), words
+
+
+def test_every_method_has_a_page() -> None:
+    told = "".join((ROOT / page).read_text(encoding="utf-8") for page in ALL if "methods/" in page)
+    methods = {recipe_file(name) for name in shipped() if recipe_file(name).parent.name == "methods"}
+    assert [file.stem for file in methods if f"`{file.stem}`" not in told] == []
