@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
+from dias.nn.slots.dendrogram import cosine_distance, join, number
+
 
 @torch.no_grad()
 def agglomerate(
@@ -30,27 +32,16 @@ def agglomerate(
     """
     b, n, _ = slots.shape
     kept = torch.ones(b, n, dtype=torch.bool, device=slots.device) if kept is None else kept
-    distance = _cosine_distance(slots, kept)
+    distance = cosine_distance(slots, kept)
     limit = _one_each(threshold, slots)
-    images, places = torch.arange(b, device=slots.device), torch.arange(n, device=slots.device)
-    root = places.expand(b, n)  # first member of each slot's cluster
+    root = torch.arange(n, device=slots.device).expand(b, n)  # first member of each slot's cluster
     for _ in range(n - 1):
         nearest, pair = distance.flatten(1).min(dim=1)
-        merge = nearest < limit
-        if slots.device.type == "cpu" and not merge.any():  # on a GPU this look would wait for the device
+        wanted = nearest < limit
+        if slots.device.type == "cpu" and not wanted.any():  # on a GPU this look would wait for the device
             break
-        one, other = pair // n, pair % n
-        low, high = torch.minimum(one, other), torch.maximum(one, other)
-        root = torch.where((root == high[:, None]) & merge[:, None], low[:, None], root)
-        to_low, to_high = distance[images, low], distance[images, high]
-        farthest = torch.where(merge[:, None], torch.maximum(to_low, to_high), to_low)
-        gone = torch.where(merge[:, None], torch.inf, to_high)
-        distance[images, low] = farthest
-        distance[images, :, low] = farthest
-        distance[images, high] = gone
-        distance[images, :, high] = gone
-    is_root = (root == places) & kept
-    return (is_root.cumsum(dim=1) - 1).gather(1, root).masked_fill(~kept, -1)
+        root = join(distance, root, pair, wanted)
+    return number(root, kept)
 
 
 def reduce_redundancy(
@@ -112,14 +103,3 @@ def _one_each(threshold: float | Float[Tensor, " b"], slots: Float[Tensor, "b n 
     if isinstance(threshold, Tensor):
         return threshold.to(slots.device, torch.float64)
     return torch.full(slots.shape[:1], threshold, dtype=torch.float64, device=slots.device)
-
-
-def _cosine_distance(slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Float64[Tensor, "b n n"]:
-    """1 - cosine; infinite on the diagonal and for slots that are not kept: they are nobody's nearest."""
-    with torch.autocast(slots.device.type, enabled=False):
-        precise = slots.double()
-        products = precise @ precise.mT
-        length = products.diagonal(dim1=1, dim2=2).sqrt().clamp(min=torch.finfo(torch.float64).tiny ** 0.5)
-        distance = (1 - products / (length[:, :, None] * length[:, None, :])).clamp(min=0, max=2)
-    distance.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    return distance.masked_fill_(~(kept[:, :, None] & kept[:, None, :]), torch.inf)

@@ -1,0 +1,141 @@
+"""Where an image's dendrogram is cut: at a fixed distance, or at one that the image itself tells."""
+
+from dataclasses import dataclass as plain_dataclass
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int64
+from pydantic import Field, PositiveFloat
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from dias.config import STRICT
+from dias.nn.slots.cuts import explained, gaps, silhouettes
+from dias.nn.slots.dendrogram import Dendrogram
+
+Distance = Annotated[float, Field(ge=0, le=2)]
+
+
+@plain_dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What an image says about its slots, beside their distances.
+
+    Attributes:
+        attention: of the last round; sums to 1 over the slots that are kept.
+        tokens: what they compete for: the keys.
+    """
+
+    attention: Float[Tensor, "b n m"]
+    tokens: Float[Tensor, "b m c"]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class LargestGap:
+    """Cut where the next merge reaches farthest beyond the last one, on a logarithmic scale.
+
+    Attributes:
+        floor: cosine distance that is as good as none: below it, ratios of heights mean nothing.
+    """
+
+    kind: Literal["gap"] = "gap"
+    floor: PositiveFloat = 0.1
+
+    def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
+        """How many merges each image gets; at least two clusters are left."""
+        return gaps(tree, floor=self.floor).argmax(dim=1) if tree.heights.shape[1] else _none(tree)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BestSilhouette:
+    """The cut whose mean silhouette over slots is highest (Rousseeuw 1987); no merge if none is above 0."""
+
+    kind: Literal["silhouette"] = "silhouette"
+
+    def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
+        """How many merges each image gets; at least two clusters are left."""
+        mean = silhouettes(tree).mean(dim=2)  # slots that are not kept are the same in all cuts
+        return mean.masked_fill(~_allowed(tree), -torch.inf).argmax(dim=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FirmClusters:
+    """The most merges that leave every merged slot firmly in its cluster: its silhouette is `least` or more.
+
+    So a cluster is as wide as its surroundings allow: members are 1 / (1 - least) times nearer to one another
+    than to the next cluster. Kaufman and Rousseeuw (1990) call clusters strong above 0.7.
+
+    Attributes:
+        least: silhouette (-1 to 1).
+    """
+
+    kind: Literal["firm"] = "firm"
+    least: Annotated[float, Field(ge=-1, le=1)] = 0.7
+
+    def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
+        """How many merges each image gets; at least two clusters are left."""
+        found = silhouettes(tree)
+        firm = ((found >= self.least) | ~_merged(tree)).all(dim=2) & _allowed(tree)
+        return _last(firm)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ExplainedVariance:
+    """Merge while the tokens stay explained: the attention-weighted error of clusters' means hardly rises.
+
+    Attributes:
+        loss: share of what all slots explain that a merge may cost.
+    """
+
+    kind: Literal["explained"] = "explained"
+    loss: Annotated[float, Field(gt=0, lt=1)] = 0.01
+
+    def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
+        """How many merges each image gets; at least two clusters are left."""
+        share = explained(tree, evidence.attention, evidence.tokens)
+        cheap = (share[:, :-1] - share[:, 1:]) < self.loss * share[:, :1]
+        return (cheap & _allowed(tree)[:, 1:]).cumprod(dim=1).sum(dim=1)
+
+
+Automatic = Annotated[
+    LargestGap | BestSilhouette | FirmClusters | ExplainedVariance, Field(discriminator="kind")
+]
+Threshold = Distance | Automatic
+
+
+@torch.no_grad()
+def pooled_threshold(heights: Float64[Tensor, "b n"], *, floor: float = 0.01) -> float:
+    """One distance for a model, from the merges that it makes on unlabelled images (Otsu 1979).
+
+    Of all ways to split the heights in two, on a logarithmic scale, the one that leaves the least variance:
+    merges of redundant slots below, of objects above. For `with_threshold`; without a histogram, so without bins.
+
+    Args:
+        heights: of many images' dendrograms; infinite ones do not count. At least two others.
+        floor: distance (above 0) that is as good as none.
+    """
+    found = (heights[heights.isfinite()] + floor).log().sort().values
+    below = torch.arange(1, len(found), device=found.device)
+    above, sums = len(found) - below, found.cumsum(dim=0)
+    apart = (sums[-1] - sums[:-1]) / above - sums[:-1] / below
+    place = int((below * above * apart.square()).argmax())
+    return float(((found[place] + found[place + 1]) / 2).exp() - floor)
+
+
+def _allowed(tree: Dendrogram) -> Bool[Tensor, "b n"]:
+    """Numbers of merges (0 to n - 1) that leave two clusters; none is always allowed."""
+    done = torch.arange(tree.kept.shape[1], device=tree.kept.device)
+    return done <= (tree.kept.sum(dim=1, keepdim=True) - 2).clamp(min=0)
+
+
+def _merged(tree: Dendrogram) -> Bool[Tensor, "b n n"]:
+    """Slots that share their cluster, after 0 to n - 1 merges."""
+    size = torch.zeros_like(tree.roots).scatter_add(2, tree.roots, torch.ones_like(tree.roots))
+    return size.gather(2, tree.roots) > 1
+
+
+def _last(wanted: Bool[Tensor, "b n"]) -> Int64[Tensor, " b"]:
+    return torch.where(wanted, torch.arange(wanted.shape[1], device=wanted.device), 0).amax(dim=1)
+
+
+def _none(tree: Dendrogram) -> Int64[Tensor, " b"]:
+    return torch.zeros(len(tree.kept), dtype=torch.int64, device=tree.kept.device)
