@@ -75,7 +75,14 @@ def evaluate(
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
     batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
-    threshold: Annotated[float | None, Option(help="Merge slots below this cosine distance.")] = None,
+    threshold: Annotated[
+        str | None,
+        Option(
+            metavar="NUMBER|auto|KIND",
+            help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
+            "silhouette, firm, explained; the model's own if not given.",
+        ),
+    ] = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
     bad_images: Annotated[
         Literal["stop", "skip"], Option(help="What to do at an unreadable image.")

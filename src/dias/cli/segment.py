@@ -26,8 +26,12 @@ def segment(
         Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")
     ] = "whole",
     threshold: Annotated[
-        float | None,
-        Option(min=0, max=2, help="Cosine distance below which slots merge; the model's own if not given."),
+        str | None,
+        Option(
+            metavar="NUMBER|auto|KIND",
+            help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
+            "silhouette, firm, explained; the model's own if not given.",
+        ),
     ] = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
     size: Annotated[
@@ -43,11 +47,13 @@ def segment(
     """
     import sys
 
+    from dias.config import from_dict
     from dias.data.sources import pictures_at
     from dias.errors import SettingError
     from dias.inference.saving import save_segmentations
     from dias.inference.segment import Segmenter
     from dias.inference.shortcuts import load
+    from dias.nn.slots.aggregation import AggregationConfig
     from dias.progress import ProgressLine
 
     if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
@@ -57,7 +63,8 @@ def segment(
     source = pictures_at(path, settings=data_set or [])
     model = load(checkpoint, weights=weights, device=device)
     if threshold is not None:
-        model = model.with_threshold(threshold)
+        told = from_dict(AggregationConfig, {"threshold": threshold}, where="dias segment")
+        model = model.with_threshold(told.threshold)
     segmenter = Segmenter(model, map=map, size=size, batch=batch, fit=fit)
     with ProgressLine("segment", total=len(source)) as line:
 

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT, from_dict, to_dict
 from dias.errors import DiasError
+from dias.nn.slots.thresholds import Threshold
 
 MapSource = Literal["aggregation", "decoder"]
 Protocol = Literal["dias", "spot", "videosaur"]
@@ -89,7 +90,8 @@ class EvaluationConfig:
         batch: images at once; changes speed and memory only.
         maps: whose attention gives masks.
         seed: of the queries' noise, which depends on it and on the image's place in the data set alone.
-        threshold: cosine distance below which slots are merged; None takes the checkpoint's own.
+        threshold: cosine distance below which slots are merged, or the kind of an automatic one; None takes
+            the checkpoint's own.
         bad_images: stop at an unreadable file, or leave it out and list it in the result.
     """
 
@@ -97,7 +99,7 @@ class EvaluationConfig:
     batch: PositiveInt = 32
     maps: Annotated[tuple[MapSource, ...], Field(min_length=1)] = ("aggregation", "decoder")
     seed: NonNegativeInt = 0
-    threshold: Annotated[float, Field(ge=0, le=2)] | None = None
+    threshold: Threshold | None = None
     bad_images: Literal["stop", "skip"] = "stop"
 
 

@@ -22,6 +22,7 @@ from dias.nn.slots.adaslot import AdaSlotConfig
 from dias.nn.slots.aggregation import Aggregation, AggregationConfig
 from dias.nn.slots.kinds import AnyAggregation
 from dias.nn.slots.queries import NormalSharedConfig, Queries
+from dias.nn.slots.thresholds import Threshold
 from dias.nn.tokenizers import Tokenizer, TokenizerPart
 from dias.nn.whitening import FeaturePCA
 
@@ -260,8 +261,8 @@ class ImageModel(nn.Module):
         if queries is not None and queries.shape[-1] != width:
             raise DiasError(f"queries: {queries.shape[-1]} wide, the model's slots are {width}")
 
-    def with_threshold(self, threshold: float) -> "ImageModel":
-        """The same weights under another threshold of reduction (cosine distance, 0 to 2).
+    def with_threshold(self, threshold: Threshold) -> "ImageModel":
+        """The same weights under another threshold of reduction: a cosine distance, or an automatic one.
 
         Raises:
             DiasError: this kind of aggregation has none.

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field, replace
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
@@ -14,7 +14,9 @@ from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance
 from dias.nn.slots.competition import Competition, straight_through
+from dias.nn.slots.dendrogram import dendrogram
 from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
+from dias.nn.slots.thresholds import Evidence, Threshold
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -27,7 +29,8 @@ class AggregationConfig:
         bilevel: BO-QSA's straight-through gradient to the queries at the last round.
         reduction: merge redundant slots.
         reinitialization: aggregate once more, from the slots that remain.
-        threshold: cosine distance (0 to 2) below which slots are merged, complete linkage.
+        threshold: cosine distance (0 to 2) below which slots are merged, complete linkage; or the kind of an
+            automatic one, which each image sets for itself.
         reduce_after: rounds before the reduction; T - 1 in the paper, None means that.
     """
 
@@ -37,7 +40,7 @@ class AggregationConfig:
     bilevel: bool = False
     reduction: bool = True
     reinitialization: bool = True
-    threshold: Annotated[float, Field(ge=0, le=2)] = 0.1
+    threshold: Threshold = 0.1
     reduce_after: PositiveInt | None = None
 
     def build(self, *, token_dim: int) -> "Aggregation":
@@ -78,7 +81,7 @@ class Aggregation(nn.Module):
         self.config = config
         self.competition = Competition(slot_dim=config.slot_dim, token_dim=token_dim)
 
-    def with_threshold(self, threshold: float) -> "Aggregation":
+    def with_threshold(self, threshold: Threshold) -> "Aggregation":
         """The same weights under another threshold of reduction."""
         twin = Aggregation(
             replace(self.config, threshold=threshold), token_dim=self.competition.key.in_features
@@ -117,7 +120,7 @@ class Aggregation(nn.Module):
         kept = torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device)
         average = None
         if wanted:
-            average, kept = self._redundancy(slots, reduce)
+            average, kept = self._redundancy(slots, reduce, attention=logits[-1].softmax(dim=1), keys=keys)
             slots = merge(average, slots)
         if again:
             born = queries if average is None else merge(average, queries)
@@ -131,10 +134,20 @@ class Aggregation(nn.Module):
 
     @torch.no_grad()
     def _redundancy(
-        self, slots: Float[Tensor, "b n d"], reduce: bool | Bool[Tensor, " b"]
+        self,
+        slots: Float[Tensor, "b n d"],
+        reduce: bool | Bool[Tensor, " b"],
+        *,
+        attention: Float[Tensor, "b n m"],
+        keys: Float[Tensor, "b m d"],
     ) -> tuple[Float[Tensor, "b n n"], Bool[Tensor, "b n"]]:
         """Averaging matrix of each image's clusters, and the slots that stay."""
-        labels = keep_at_least_two(agglomerate(slots, self.config.threshold))
+        threshold = self.config.threshold
+        if isinstance(threshold, float):
+            labels = keep_at_least_two(agglomerate(slots, threshold))
+        else:
+            tree = dendrogram(slots)
+            labels = tree.after(threshold.merges(tree, Evidence(attention=attention, tokens=keys)))
         if isinstance(reduce, Tensor):
             each = torch.arange(slots.shape[1], device=slots.device).expand_as(labels)
             labels = torch.where(reduce[:, None], labels, each)

@@ -1,4 +1,4 @@
-"""What tells a good cut of a dendrogram from a bad one: gaps, silhouettes, explained variance; for all cuts at once."""
+"""What tells a good cut of a dendrogram: gaps, silhouettes, explained variance; of all cuts at once."""
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,13 @@ from dias.nn.slots.dendrogram import Dendrogram
 
 
 @torch.no_grad()
-def gaps(tree: Dendrogram, *, floor: float) -> Float64[Tensor, "b n-1"]:
+def gaps(tree: Dendrogram, *, floor: float) -> Float64[Tensor, "b merges"]:
     """How much farther than the last merge the next one would reach, after 0 to n - 2 merges.
 
     Args:
         tree: of each image.
-        floor: distance (above 0) that counts as nothing; gaps are those of log(floor + height), and the height
-            before the first merge is 0.
+        floor: distance (above 0) that counts as nothing; gaps are those of log(floor + height), and the
+            height before the first merge is 0.
 
     Returns:
         0 or more; minus infinity where fewer than two clusters would be left.
@@ -30,8 +30,8 @@ def gaps(tree: Dendrogram, *, floor: float) -> Float64[Tensor, "b n-1"]:
 def silhouettes(tree: Dendrogram) -> Float64[Tensor, "b n n"]:
     """Silhouette (-1 to 1) of each slot after 0 to n - 1 merges (Rousseeuw 1987), by cosine distance.
 
-    Equal to sklearn.metrics.silhouette_samples(metric="precomputed"): 0 for a slot that is alone in its cluster;
-    here also for one that is not kept, and where only one cluster is left.
+    Equal to sklearn.metrics.silhouette_samples(metric="precomputed"): 0 for a slot that is alone in its
+    cluster; here also for one that is not kept, and where only one cluster is left.
     """
     n = tree.kept.shape[1]
     distance = tree.distance.masked_fill(tree.distance.isinf(), 0.0)
@@ -53,8 +53,8 @@ def explained(
 ) -> Float[Tensor, "b n"]:
     """Share of the tokens' variance (0 to 1) that clusters explain after 0 to n - 1 merges; it never rises.
 
-    Each cluster predicts its tokens' mean, weighted by the attention of its slots together; what is left is the
-    attention-weighted squared error. One cluster alone explains nothing.
+    Each cluster predicts its tokens' mean, weighted by the attention of its slots together; what is left is
+    the attention-weighted squared error. One cluster alone explains nothing.
 
     Args:
         tree: of each image.

@@ -1,4 +1,4 @@
-"""Complete linkage by cosine distance, all images at once: each image's tree of slots, and any cut through it."""
+"""Complete linkage by cosine distance: each image's tree of slots, and any cut through it."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ class Dendrogram:
     """Which slots are merged after which, image by image.
 
     Attributes:
-        distance: cosine distance (0 to 2) of each pair of slots; infinite on the diagonal and for slots that are
-            not kept: they are nobody's nearest.
-        heights: distance that each merge bridges, ascending (complete linkage has no inversions); infinite where
-            no clusters are left to merge.
+        distance: cosine distance (0 to 2) of each pair of slots; infinite on the diagonal and for slots that
+            are not kept.
+        heights: distance that each merge bridges, ascending (complete linkage has no inversions); infinite
+            where no clusters are left to merge.
         roots: for 0 to n - 1 merges, the first member of each slot's cluster.
         kept: the slots that are there.
     """
@@ -39,7 +39,7 @@ class Dendrogram:
 
 @torch.no_grad()
 def dendrogram(slots: Float[Tensor, "b n d"], *, kept: Bool[Tensor, "b n"] | None = None) -> Dendrogram:
-    """Merge each image's slots until one cluster is left: n - 1 steps, no loop over images, no wait for a GPU.
+    """Merge each image's slots until one cluster is left: n - 1 steps, no loop over images.
 
     Heights equal scipy.cluster.hierarchy.linkage(method="complete") of cosine distances.
 

@@ -5,15 +5,13 @@ from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
-from pydantic import Field, PositiveFloat
+from pydantic import BeforeValidator, Field, PositiveFloat, Tag
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from dias.config import STRICT
+from dias.config import STRICT, by_kind
 from dias.nn.slots.cuts import explained, gaps, silhouettes
 from dias.nn.slots.dendrogram import Dendrogram
-
-Distance = Annotated[float, Field(ge=0, le=2)]
 
 
 @plain_dataclass(frozen=True, kw_only=True)
@@ -96,10 +94,29 @@ class ExplainedVariance:
         return (cheap & _allowed(tree)[:, 1:]).cumprod(dim=1).sum(dim=1)
 
 
-Automatic = Annotated[
-    LargestGap | BestSilhouette | FirmClusters | ExplainedVariance, Field(discriminator="kind")
+Automatic = LargestGap | BestSilhouette | FirmClusters | ExplainedVariance
+AUTOMATIC = FirmClusters()  # "auto": the one that held up best (docs/threshold.md)
+
+
+def _of_word(value: object) -> object:
+    """Settings of a threshold that is told by a word: its kind, or `auto`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return AUTOMATIC if value == "auto" else {"kind": value}
+
+
+Threshold = Annotated[
+    Annotated[float, Field(ge=0, le=2), Tag("fixed")]
+    | Annotated[LargestGap, Tag("gap")]
+    | Annotated[BestSilhouette, Tag("silhouette")]
+    | Annotated[FirmClusters, Tag("firm")]
+    | Annotated[ExplainedVariance, Tag("explained")],
+    by_kind("fixed"),
+    BeforeValidator(_of_word),
 ]
-Threshold = Distance | Automatic
 
 
 @torch.no_grad()
@@ -107,7 +124,7 @@ def pooled_threshold(heights: Float64[Tensor, "b n"], *, floor: float = 0.01) ->
     """One distance for a model, from the merges that it makes on unlabelled images (Otsu 1979).
 
     Of all ways to split the heights in two, on a logarithmic scale, the one that leaves the least variance:
-    merges of redundant slots below, of objects above. For `with_threshold`; without a histogram, so without bins.
+    merges of redundant slots below, of objects above. Without a histogram, so without bins.
 
     Args:
         heights: of many images' dendrograms; infinite ones do not count. At least two others.

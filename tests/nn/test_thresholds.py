@@ -1,0 +1,170 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+from alike_slots import slots_of
+from dias.config import from_dict, to_dict
+from dias.errors import DiasError
+from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.dendrogram import Dendrogram, dendrogram
+from dias.nn.slots.redundancy import keep_at_least_two, merge, merge_matrix
+from dias.nn.slots.thresholds import (
+    AUTOMATIC,
+    Automatic,
+    BestSilhouette,
+    Evidence,
+    ExplainedVariance,
+    FirmClusters,
+    LargestGap,
+    pooled_threshold,
+)
+
+WAYS = [LargestGap(), BestSilhouette(), FirmClusters(), ExplainedVariance()]
+every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.kind)
+
+
+def evidence(seed: int, *, n: int, images: int = 8) -> Evidence:
+    generator = torch.Generator().manual_seed(seed)
+    attention = torch.randn(images, n, 30, generator=generator).softmax(dim=1)
+    return Evidence(attention=attention, tokens=torch.randn(images, 30, 5, generator=generator))
+
+
+def labels_of(way: Automatic, tree: Dendrogram, seen: Evidence) -> torch.Tensor:
+    return tree.after(way.merges(tree, seen))
+
+
+@every_way
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 16), hidden=st.booleans())
+def test_two_clusters_are_left_at_least(way: Automatic, seed: int, n: int, hidden: bool) -> None:
+    kept = torch.rand(8, n, generator=torch.Generator().manual_seed(seed)) > 0.4 * hidden
+    tree = dendrogram(slots_of(seed, n=n), kept=kept)
+    labels = labels_of(way, tree, evidence(seed, n=n))
+    assert torch.equal(keep_at_least_two(labels), labels)
+    assert (labels.amax(dim=1) + 1 >= kept.sum(dim=1).clamp(max=2)).all()
+
+
+@every_way
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12))
+def test_the_order_of_slots_changes_nothing(way: Automatic, seed: int, n: int) -> None:
+    slots, seen = slots_of(seed, n=n), evidence(seed, n=n)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    labels = labels_of(way, dendrogram(slots), seen)
+    other = labels_of(way, dendrogram(slots[:, order]), replace(seen, attention=seen.attention[:, order]))
+    same = labels[:, :, None] == labels[:, None, :]
+    assert torch.equal(same[:, order][:, :, order], other[:, :, None] == other[:, None, :])
+
+
+@every_way
+def test_an_image_is_cut_alike_in_every_batch(way: Automatic) -> None:
+    slots, seen = slots_of(5, n=9), evidence(5, n=9)
+    together = labels_of(way, dendrogram(slots), seen)
+    for image in range(8):
+        one = Evidence(attention=seen.attention[image, None], tokens=seen.tokens[image, None])
+        assert torch.equal(labels_of(way, dendrogram(slots[image, None]), one)[0], together[image])
+
+
+@every_way
+@pytest.mark.parametrize("copies", [[1, 1, 1, 1], [3, 1, 1, 2], [4, 4], [1, 5, 1]])
+def test_near_copies_become_one(way: Automatic, copies: list[int]) -> None:
+    """Objects at right angles, each seen by some slots that share its tokens."""
+    objects, generator = len(copies), torch.Generator().manual_seed(0)
+    owner = torch.arange(objects).repeat_interleave(torch.tensor(copies))
+    noise = 0.05 * torch.randn(4, len(owner), 16, generator=generator)
+    slots = torch.eye(16)[owner] + noise
+    of_token = torch.arange(objects).repeat_interleave(10)
+    shared = (owner[:, None] == of_token).float()
+    attention = (shared / shared.sum(dim=0)).expand(4, -1, -1)
+    tokens = torch.eye(16)[of_token] + 0.01 * torch.randn(4, len(of_token), 16, generator=generator)
+    if way.kind == "silhouette" and min(copies) == 1:
+        pytest.skip("the mean silhouette rewards merging objects that have one slot each: those count 0")
+    found = labels_of(way, dendrogram(slots), Evidence(attention=attention, tokens=tokens))
+    assert found.tolist() == [owner.tolist()] * 4
+
+
+def test_firmer_clusters_are_smaller() -> None:
+    tree, seen = dendrogram(slots_of(2, n=16, images=32)), evidence(2, n=16, images=32)
+    merges = [FirmClusters(least=least).merges(tree, seen) for least in (1.0, 0.9, 0.7, 0.5, 0.0, -1.0)]
+    for firm, loose in pairwise(merges):
+        assert (firm <= loose).all()
+    assert (merges[0] < merges[2]).any()
+    assert (merges[-1] == 14).all()
+
+
+@settings(max_examples=50)
+@given(values=st.lists(st.floats(0, 2), min_size=2, max_size=40))
+def test_the_pooled_threshold_leaves_the_least_variance(values: list[float]) -> None:
+    heights = torch.tensor([[*values, torch.inf]], dtype=torch.float64)
+    logs = np.sort(np.log(np.array(values) + 0.01))
+    within = [logs[:at].var() * at + logs[at:].var() * (len(logs) - at) for at in range(1, len(logs))]
+    found = np.log(pooled_threshold(heights) + 0.01)
+    below, above = logs[logs <= found], logs[logs > found]
+    spread = sum(part.var() * len(part) for part in (below, above) if len(part))
+    assert spread <= min(within) + 1e-9
+
+
+def test_the_aggregation_cuts_where_the_image_says() -> None:
+    torch.manual_seed(0)
+    aggregation = AggregationConfig(slot_dim=8, threshold=0.0).build(token_dim=6).eval()
+    tokens, queries = torch.randn(4, 20, 6), torch.randn(4, 3, 8)[:, [0, 1, 0, 2, 1]]
+    queries = queries + 1e-3 * torch.randn(4, 5, 8)
+    twin = aggregation.with_threshold(AUTOMATIC)
+    assert aggregation(tokens, queries).kept.all()
+    found = twin(tokens, queries)
+    assert found.kept.tolist() == [[True, True, False, True, False]] * 4
+    some = twin(tokens, queries, reduce=torch.tensor([True, False, True, False]))
+    assert some.kept.sum(dim=1).tolist() == [3, 5, 3, 5]
+    by_hand = merge(merge_matrix(torch.tensor([[0, 1, 0, 2, 1]] * 4)), queries)
+    torch.testing.assert_close(by_hand[found.kept], queries[:, [0, 1, 3]].flatten(0, 1), atol=5e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        (0.25, 0.25),
+        (1, 1.0),
+        ("0.25", 0.25),
+        ("auto", AUTOMATIC),
+        ("gap", LargestGap()),
+        ({"kind": "firm", "least": 0.5}, FirmClusters(least=0.5)),
+        (ExplainedVariance(loss=0.1), ExplainedVariance(loss=0.1)),
+    ],
+)
+def test_a_threshold_is_a_number_or_a_kind(told: object, meant: object) -> None:
+    config = from_dict(AggregationConfig, {"threshold": told})
+    assert config.threshold == meant
+    assert from_dict(AggregationConfig, to_dict(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("told", "fault"),
+    [
+        (3, "threshold.*less than or equal to 2, got 3"),
+        ("gab", "threshold: Input tag 'gab'.*'gap'"),
+        ({"kind": "gap", "flor": 1}, r"threshold\.flor: unknown key; did you mean floor\?"),
+    ],
+)
+def test_another_threshold_is_refused_in_one_line(told: object, fault: str) -> None:
+    with pytest.raises(DiasError, match=fault):
+        from_dict(AggregationConfig, {"threshold": told})
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@every_way
+def test_never_waits_for_the_gpu(way: Automatic) -> None:
+    slots, seen = slots_of(0, n=11), evidence(0, n=11)
+    there = Evidence(attention=seen.attention.cuda(), tokens=seen.tokens.cuda())
+    on_device = slots.cuda()
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        labels = labels_of(way, dendrogram(on_device), there)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.equal(labels.cpu(), labels_of(way, dendrogram(slots), seen))
