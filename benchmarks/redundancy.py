@@ -1,0 +1,190 @@
+"""When does reducing redundancy pay? Scores against the number of slots, with and without it, and for rivals.
+
+python benchmarks/redundancy.py runs/sweep/* [--data data/scenes/test] [--plot docs/redundancy.png]
+
+Each run's folder says in its recipe which method it is (`METHODS`) and how many slots it has; runs of the
+same method and number, of several seeds, are averaged. A run of DIAS is measured in the ways of `ways_of`, on
+the same weights. A rival needs a line in `METHODS` only where its recipe's first words do not name it.
+"""
+
+import argparse
+import copy
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dias.data.frames import images_of
+from dias.data.sources import config_for
+from dias.evaluation import EvaluationConfig, candidate, evaluate_all, rules_of
+from dias.evaluation.results import METRIC_NAMES, Evaluation, Metric
+from dias.evaluation.run import Candidate
+from dias.models.image import ImageModel
+from dias.nn.slots.aggregation import Aggregation, AggregationConfig
+from dias.nn.slots.thresholds import AUTOMATIC
+from dias.training.recipe import Recipe, read_recipe
+from harness import Row, markdown, save
+
+MEASURED: tuple[Metric, ...] = ("ari", "ari_foreground", "mbo", "miou")
+
+
+def _slot_attention(recipe: Recipe, *, reduction: bool, reinitialization: bool) -> bool:
+    own = recipe.model.aggregation
+    return (
+        isinstance(own, AggregationConfig)
+        and own.reduction == reduction
+        and own.reinitialization == reinitialization
+    )
+
+
+# What a run is called, by its recipe: the first line that holds. `None`: by the recipe's own first words.
+METHODS: Sequence[tuple[str | None, Callable[[Recipe], bool]]] = (
+    ("DIAS", lambda recipe: _slot_attention(recipe, reduction=True, reinitialization=True)),
+    ("trained without both", lambda recipe: _slot_attention(recipe, reduction=False, reinitialization=False)),
+    (
+        "trained with reduction only",
+        lambda recipe: _slot_attention(recipe, reduction=True, reinitialization=False),
+    ),
+    (None, lambda recipe: True),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One way to use one run."""
+
+    way: str
+    slots: int
+    scores: dict[Metric, float]
+    kept: float
+
+
+def main() -> None:
+    """Measure all runs in one pass over the pictures, print, save and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--data", type=Path, default=Path("data/scenes/test"))
+    parser.add_argument("--plot", type=Path, default=Path("docs/redundancy.png"))
+    parser.add_argument("--name", default="redundancy")
+    given = parser.parse_args()
+    source = images_of(config_for(given.data, use="evaluate", settings=[]).build())
+    asked = [(way, one) for run in given.runs for way, one in ways_of(run)]
+    config = EvaluationConfig(rules=rules_of("dias", size=224), maps=("aggregation", "decoder"))
+    found = evaluate_all([one for _, one in asked], source, config=config).evaluations
+    points = [_point(way, one.model, result) for (way, one), result in zip(asked, found, strict=True)]
+    rows = _rows(points)
+    steps = sorted({read_recipe(str(run / "recipe.yaml")).training.steps for run in given.runs})
+    segments = float(found[0].true_segments.mean())
+    about = (
+        f"{given.data} ({segments:.1f} true segments an image, background included), percent; trained for "
+        f"{' or '.join(map(str, steps))} steps"
+    )
+    print(markdown(rows))
+    print(save(given.name, rows, about=about))
+    draw(rows, given.plot, segments=segments)
+    print(given.plot)
+
+
+def ways_of(run: Path) -> list[tuple[str, Candidate]]:
+    """A run's model; one of DIAS also without re-initialization, without both, and with another threshold."""
+    recipe = read_recipe(str(run / "recipe.yaml"))
+    own = next(label or recipe.about.split(":")[0] for label, holds in METHODS if holds(recipe))
+    given = candidate(run)
+    if own != "DIAS":
+        return [(own, given)]
+    threshold = recipe.model.aggregation.threshold
+    fixed = f"{threshold:g}" if isinstance(threshold, float) else "as trained"
+    return [
+        (
+            "DIAS, merging nothing",
+            replace(given, model=_changed(given.model, reduction=False, reinitialization=False)),
+        ),
+        ("DIAS, reduction only", replace(given, model=_changed(given.model, reinitialization=False))),
+        (f"DIAS, threshold {fixed}", given),
+        ("DIAS, automatic threshold", replace(given, model=given.model.with_threshold(AUTOMATIC))),
+    ]
+
+
+def _changed(model: ImageModel, **switches: Any) -> ImageModel:
+    """The same weights with other switches of the aggregation."""
+    twin = copy.copy(model)
+    twin._modules = dict(model._modules)
+    aggregation = copy.copy(model.aggregation)
+    assert isinstance(aggregation, Aggregation)
+    aggregation.config = replace(aggregation.config, **switches)
+    twin.aggregation = aggregation
+    return twin
+
+
+def _point(way: str, model: ImageModel, result: Evaluation) -> Point:
+    mean = result.best_map.mean
+    return Point(
+        way=way,
+        slots=model.config.queries.slots,
+        scores={metric: 100 * getattr(mean, metric) for metric in MEASURED},
+        kept=float(result.slots_kept.mean()),
+    )
+
+
+def _rows(points: Sequence[Point]) -> list[Row]:
+    """Means over seeds, in the order in which the ways came."""
+    ways = list(dict.fromkeys(point.way for point in points))
+    rows: list[Row] = []
+    for way in ways:
+        for slots in sorted({point.slots for point in points if point.way == way}):
+            same = [point for point in points if (point.way, point.slots) == (way, slots)]
+            scores = {
+                METRIC_NAMES[metric]: f"{statistics.mean(point.scores[metric] for point in same):.1f}"
+                for metric in MEASURED
+            }
+            kept = f"{statistics.mean(point.kept for point in same):.1f}"
+            rows.append({"way": way, "slots": slots, "runs": len(same), **scores, "slots kept": kept})
+    return rows
+
+
+# One colour a way, told apart in dash and marker too; the ways that merge nothing are grey.
+_STYLES = (
+    ("#8a8f98", "--", "o"), ("#d9822b", "-.", "s"), ("#2b6cb0", "-", "o"), ("#1a8a5a", "-", "D"),
+    ("#5b6068", ":", "v"), ("#b83280", "-", "^"), ("#805ad5", "-", "P"), ("#c53030", "-", "X"),
+    ("#b7791f", "-", "*"), ("#2c7a7b", "-", "h"),
+)  # fmt: skip
+
+
+def draw(rows: Sequence[Row], file: Path, *, segments: float) -> None:
+    """Four panels over the number of slots: ARI, ARIfg, mBO, and how many are kept."""
+    figure = Figure(figsize=(10, 6.4), dpi=150, layout="constrained")
+    panels = figure.subplots(2, 2).flat
+    ways = list(dict.fromkeys(str(row["way"]) for row in rows))
+    for axes, column in zip(panels, ("ARI", "ARIfg", "mBO", "slots kept"), strict=True):
+        for number, way in enumerate(ways):
+            colour, dash, marker = _STYLES[number % len(_STYLES)]
+            own = [row for row in rows if row["way"] == way]
+            axes.plot(
+                [int(row["slots"]) for row in own],
+                [float(row[column]) for row in own],
+                color=colour, linestyle=dash, marker=marker, markersize=5, linewidth=1.8, label=way,
+            )  # fmt: skip
+        axes.set_title(column if column == "slots kept" else f"{column} (%)", fontsize=13, loc="left")
+        axes.set_xlabel("slots of the model", fontsize=11)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.tick_params(labelsize=10)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        if column == "slots kept":
+            axes.axhline(segments, color="#222", linewidth=1)
+            axes.annotate(
+                "true segments", (axes.get_xlim()[1], segments), ha="right", va="bottom", fontsize=10
+            )
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=11, frameon=False
+    )
+    figure.savefig(file, facecolor="white")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Where to merge slots: automatic thresholds against the best fixed one that a sweep finds.
+
+python benchmarks/thresholds.py runs/sweep/dias-* data/models/scenes-cpu.safetensors
+    [--val data/scenes/val] [--data data/scenes/test data/scenes/ood] [--name thresholds] [--photos PNG]
+
+The sweep chooses for each model and data set apart, by its true masks: an oracle. Features are computed once,
+and every cut of every image is scored once (every_cut.py), so that trying another way costs nothing.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from dias.checkpoints import load_model
+from dias.data.sources import pictures_at
+from dias.inference.segment import Segmenter
+from dias.models.image import ImageModel
+from dias.nn.slots.thresholds import (
+    BestSilhouette,
+    ExplainedVariance,
+    FirmClusters,
+    LargestGap,
+    Threshold,
+    pooled_threshold,
+)
+from dias.viz import contact_sheet, overlay
+from every_cut import Cuts, cuts_of, pictures_of
+from harness import Row, markdown, save
+
+Held = Mapping[str, Cuts]  # a model's, by data set
+Way = Callable[[Cuts, Cuts], torch.Tensor]  # of the data set at hand, and of the validation pictures
+
+WAYS: dict[str, Way] = {
+    "no merging": lambda here, _: here.below(0.0),
+    "fixed, 0.1": lambda here, _: here.below(0.1),
+    "fixed, 0.2": lambda here, _: here.below(0.2),
+    "fixed, best on val's masks": lambda here, val: here.below(val.oracle),
+    "pooled: Otsu of val's heights": lambda here, val: here.below(pooled_threshold(val.tree.heights)),
+    "largest gap (`gap`)": lambda here, _: here.by(LargestGap()),
+    "mean silhouette (`silhouette`)": lambda here, _: here.by(BestSilhouette()),
+    "every silhouette (`firm`)": lambda here, _: here.by(FirmClusters()),
+    "explained variance (`explained`)": lambda here, _: here.by(ExplainedVariance()),
+}
+HELD_OUT = [Path("data/scenes/test"), Path("data/scenes/ood")]
+_SHOWN = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU", "kept": "slots kept"}
+
+
+def main() -> None:
+    """Measure, print and save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="of one backbone")
+    parser.add_argument("--val", type=Path, default=Path("data/scenes/val"))
+    parser.add_argument("--data", type=Path, nargs="+", default=HELD_OUT)
+    parser.add_argument("--name", default="thresholds")
+    parser.add_argument("--photos", type=Path, help="also a PNG of the sample photos, by the first one")
+    given = parser.parse_args()
+    models = [load_model(path) for path in given.checkpoints]
+    if given.photos:
+        _draw_photos(models[0], given.photos)
+    models.sort(key=lambda model: model.config.queries.slots)
+    backbone = models[0].backbone
+    assert backbone is not None
+    sets = [pictures_of(folder, backbone) for folder in (given.val, *given.data)]
+    held = []
+    for model in models:
+        held.append({pictures.name: cuts_of(model, pictures) for pictures in sets})
+        print(f"{model.config.queries.slots} slots: {len(held)} of {len(models)} models scored", flush=True)
+    rows = [_summary(name, held, val=given.val.name) for name in WAYS]
+    details = [row for one in held for data in one for row in _rows(one, data, val=given.val.name)]
+    print(markdown(rows))
+    print(markdown(details))
+    numbers = ", ".join(str(model.config.queries.slots) for model in models)
+    about = (
+        f"ARIfg / mBO in points against the best fixed threshold of each model and data set ({numbers} "
+        f"slots; {', '.join(one.name for one in sets)}), the worst data set of each model"
+    )
+    print(save(given.name, rows, about=about))
+    print(save(f"{given.name}-all", details, about="every model and data set, percent"))
+
+
+def _draw_photos(model: ImageModel, file: Path) -> None:
+    """Photos have no true masks: a picture of what each threshold keeps."""
+    tried: dict[str, Threshold] = {"no merging": 0.0, "fixed, 0.1": 0.1, "fixed, 0.2": 0.2}
+    tried |= {way.kind: way for way in (LargestGap(), BestSilhouette(), FirmClusters(), ExplainedVariance())}
+    photos = pictures_at("photos")
+    rows = [[photos[index].image] for index in range(len(photos))]
+    for threshold in tried.values():
+        segmenter = Segmenter(model.with_threshold(threshold), map="decoder", size=224)
+        for row, one in zip(rows, segmenter([row[0] for row in rows]), strict=True):
+            row.append(overlay(row[0], one.labels))
+    Image.fromarray(contact_sheet(rows, titles=["photo", *tried])).save(file)
+
+
+def _loss(cuts: Cuts, merges: torch.Tensor) -> tuple[float, float]:
+    best, found = cuts.at(cuts.below(cuts.oracle)), cuts.at(merges)
+    return found["ari_foreground"] - best["ari_foreground"], found["mbo"] - best["mbo"]
+
+
+def _summary(name: str, held: Sequence[Held], *, val: str) -> Row:
+    """One way: its distance to the oracle for each number of slots (worst data set), and overall."""
+    row: Row = {"way": name}
+    losses = []
+    for one in held:
+        each = [_loss(cuts, WAYS[name](cuts, one[val])) for cuts in one.values()]
+        worst = min(loss[0] for loss in each), min(loss[1] for loss in each)
+        row[f"{next(iter(one.values())).slots} slots"] = f"{worst[0]:+.1f} / {worst[1]:+.1f}"
+        losses += each
+    means = [sum(loss[aim] for loss in losses) / len(losses) for aim in (0, 1)]
+    row["mean of all"] = f"{means[0]:+.1f} / {means[1]:+.1f}"
+    within = sum(min(loss) >= -2 for loss in losses)
+    return row | {"within 2 points": f"{within} of {len(losses)}"}
+
+
+def _rows(one: Held, data: str, *, val: str) -> list[Row]:
+    cuts = one[data]
+    ways = {name: way(cuts, one[val]) for name, way in WAYS.items()}
+    ways[f"oracle: fixed, {cuts.oracle:g}"] = cuts.below(cuts.oracle)
+    rows: list[Row] = []
+    for name, merges in ways.items():
+        found = cuts.at(merges)
+        scores = {shown: f"{found[metric]:.1f}" for metric, shown in _SHOWN.items()}
+        rows.append({"slots": cuts.slots, "data": data, "way": name, **scores})
+    return rows
+
+
+if __name__ == "__main__":
+    main()
