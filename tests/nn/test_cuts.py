@@ -7,7 +7,7 @@ from sklearn.metrics import silhouette_samples, silhouette_score
 from sklearn.metrics.pairwise import cosine_distances
 
 from alike_slots import slots_of
-from dias.nn.slots.cuts import explained, gaps, silhouettes
+from dias.nn.slots.cuts import explained, gaps, removal_errors, silhouettes
 from dias.nn.slots.dendrogram import dendrogram
 
 
@@ -72,3 +72,31 @@ def test_what_is_not_explained_is_the_attention_weighted_error(seed: int, n: int
             assert found[image, merges].item() == pytest.approx(1 - error / whole, abs=1e-5)
     assert (found[:, 1:] <= found[:, :-1] + 1e-6).all()
     assert (found[:, -1].abs() < 1e-6).all()
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 8))
+def test_removal_errors_by_hand(seed: int, n: int) -> None:
+    """Of each token of the cluster that goes: its error under the mean of the other one, minus under its own."""
+    generator = torch.Generator().manual_seed(seed)
+    kept = torch.rand(2, n, generator=generator) > 0.2
+    tree = dendrogram(slots_of(seed, n=n, images=2), kept=kept)
+    attention = torch.rand(2, n, 15, generator=generator, dtype=torch.float64) * kept[..., None]
+    attention = attention / attention.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    tokens = torch.randn(2, 15, 4, generator=generator) + 2
+    found = removal_errors(tree, attention, tokens)
+    for image in range(2):
+        x = tokens[image].double()
+        variance = (x - x.mean(dim=0)).square().sum(dim=1).mean().item()
+        for merge in range(n - 1):
+            if merge >= kept[image].sum() - 1:
+                assert found[image, merge].item() == np.inf
+                continue
+            before, after = (tree.roots[image, merges] for merges in (merge, merge + 1))
+            gone = before != after
+            stays = before == after[gone][0]
+            weight, other = attention[image, gone].sum(dim=0), attention[image, stays].sum(dim=0)
+            own_mean, mean = ((w[:, None] * x).sum(dim=0) / w.sum() for w in (weight, other))
+            errors = (x - mean).square().sum(dim=1) - (x - own_mean).square().sum(dim=1)
+            rise = ((weight * errors).sum() / weight.sum()).item()
+            assert found[image, merge].item() == pytest.approx(rise / variance, abs=1e-4)

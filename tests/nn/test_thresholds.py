@@ -21,10 +21,11 @@ from dias.nn.slots.thresholds import (
     ExplainedVariance,
     FirmClusters,
     LargestGap,
+    RemovalError,
     pooled_threshold,
 )
 
-WAYS = [LargestGap(), BestSilhouette(), FirmClusters(), ExplainedVariance()]
+WAYS = [LargestGap(), BestSilhouette(), FirmClusters(), ExplainedVariance(), RemovalError()]
 every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.kind)
 
 
@@ -86,6 +87,13 @@ def test_near_copies_become_one(way: Automatic, copies: list[int]) -> None:
         pytest.skip("the mean silhouette rewards merging objects that have one slot each: those count 0")
     found = labels_of(way, dendrogram(slots), Evidence(attention=attention, tokens=tokens))
     assert found.tolist() == [owner.tolist()] * 4
+
+
+def test_slots_that_all_see_the_same_are_left_alone() -> None:
+    """As the guard of the fixed threshold does: early in training all slots are alike."""
+    slots, tokens = slots_of(3, n=6), evidence(3, n=6).tokens
+    even = Evidence(attention=torch.full((8, 6, 30), 1 / 6), tokens=tokens)
+    assert RemovalError().merges(dendrogram(slots), even).tolist() == [0] * 8
 
 
 def test_firmer_clusters_are_smaller() -> None:

@@ -80,7 +80,7 @@ def evaluate(
         Option(
             metavar="NUMBER|auto|KIND",
             help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
-            "silhouette, firm, explained; the model's own if not given.",
+            "silhouette, firm, explained, removal; the model's own if not given.",
         ),
     ] = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,

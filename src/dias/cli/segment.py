@@ -30,7 +30,7 @@ def segment(
         Option(
             metavar="NUMBER|auto|KIND",
             help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
-            "silhouette, firm, explained; the model's own if not given.",
+            "silhouette, firm, explained, removal; the model's own if not given.",
         ),
     ] = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,

@@ -5,7 +5,7 @@ from dataclasses import field, replace
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -95,6 +95,7 @@ class Aggregation(nn.Module):
         queries: Float[Tensor, "b n d"],
         *,
         reduce: bool | Bool[Tensor, " b"] = True,
+        labels: Int64[Tensor, "b n"] | None = None,
         generator: Chance = None,
     ) -> Aggregated:
         """Aggregate tokens into slots.
@@ -103,6 +104,7 @@ class Aggregation(nn.Module):
             tokens: projected features.
             queries: where the slots start.
             reduce: whether to merge redundant slots; a tensor decides image by image, as training does.
+            labels: which slots to merge, as `agglomerate` numbers them; None leaves it to the threshold.
             generator: nothing is random here; other kinds of aggregation draw from it.
         """
         keys, values = self.competition.keys_values(tokens)
@@ -120,7 +122,9 @@ class Aggregation(nn.Module):
         kept = torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device)
         average = None
         if wanted:
-            average, kept = self._redundancy(slots, reduce, attention=logits[-1].softmax(dim=1), keys=keys)
+            if labels is None:
+                labels = self._clusters(slots, Evidence(attention=logits[-1].softmax(dim=1), tokens=keys))
+            average, kept = self._reduction(labels, reduce)
             slots = merge(average, slots)
         if again:
             born = queries if average is None else merge(average, queries)
@@ -133,23 +137,19 @@ class Aggregation(nn.Module):
         return Aggregated(slots=slots, kept=kept, logits=logits)
 
     @torch.no_grad()
-    def _redundancy(
-        self,
-        slots: Float[Tensor, "b n d"],
-        reduce: bool | Bool[Tensor, " b"],
-        *,
-        attention: Float[Tensor, "b n m"],
-        keys: Float[Tensor, "b m d"],
-    ) -> tuple[Float[Tensor, "b n n"], Bool[Tensor, "b n"]]:
-        """Averaging matrix of each image's clusters, and the slots that stay."""
+    def _clusters(self, slots: Float[Tensor, "b n d"], evidence: Evidence) -> Int64[Tensor, "b n"]:
         threshold = self.config.threshold
         if isinstance(threshold, float):
-            labels = keep_at_least_two(agglomerate(slots, threshold))
-        else:
-            tree = dendrogram(slots)
-            labels = tree.after(threshold.merges(tree, Evidence(attention=attention, tokens=keys)))
+            return keep_at_least_two(agglomerate(slots, threshold))
+        tree = dendrogram(slots)
+        return tree.after(threshold.merges(tree, evidence))
+
+    def _reduction(
+        self, labels: Int64[Tensor, "b n"], reduce: bool | Bool[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b n n"], Bool[Tensor, "b n"]]:
+        """Averaging matrix of each image's clusters, and the slots that stay."""
         if isinstance(reduce, Tensor):
-            each = torch.arange(slots.shape[1], device=slots.device).expand_as(labels)
+            each = torch.arange(labels.shape[1], device=labels.device).expand_as(labels)
             labels = torch.where(reduce[:, None], labels, each)
         average = merge_matrix(labels)
         return average, (average > 0).any(dim=2)

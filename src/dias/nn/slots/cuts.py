@@ -8,6 +8,8 @@ from torch import Tensor
 
 from dias.nn.slots.dendrogram import Dendrogram
 
+_TINY = 1e-6
+
 
 @torch.no_grad()
 def gaps(tree: Dendrogram, *, floor: float) -> Float64[Tensor, "b merges"]:
@@ -61,12 +63,47 @@ def explained(
         attention: how slots share tokens; each token's column sums to 1 over the slots that are kept.
         tokens: of any kind; only differences between them count.
     """
+    mass, sums, variance = _moments(attention, tokens)
+    member = F.one_hot(tree.roots, tree.kept.shape[1]).float()
+    masses = einsum(member, mass, "b t n k, b n -> b t k")
+    totals = einsum(member, sums, "b t n k, b n c -> b t k c")
+    between = (totals.square().sum(dim=3) / masses.clamp(min=_TINY)).sum(dim=2)
+    return between / (variance * tokens.shape[1])[:, None]
+
+
+@torch.no_grad()
+def removal_errors(
+    tree: Dendrogram, attention: Float[Tensor, "b n m"], tokens: Float[Tensor, "b m c"]
+) -> Float[Tensor, "b merges"]:
+    """What each of the n - 1 merges costs a token whose cluster is removed, as a share of the tokens' variance.
+
+    Left to the mean of the cluster that its own merges with, a token has a squared error that is higher by the
+    squared distance of both means, on average. Unlike `explained` this does not count tokens: a small object
+    is worth as much as a large one.
+
+    Args:
+        tree: of each image.
+        attention: as `explained` takes it.
+        tokens: likewise.
+
+    Returns:
+        0 or more; infinite where no clusters are left to merge.
+    """
+    mass, sums, variance = _moments(attention, tokens)
+    before, after = tree.roots[:, :-1], tree.roots[:, 1:]
+    gone = before != after  # members of the cluster that is removed
+    heir = torch.where(gone, after, 0).amax(dim=2, keepdim=True)
+    stays = before == heir
+    means = [(one.float() @ sums) / (one.float() @ mass[..., None]).clamp(min=_TINY) for one in (gone, stays)]
+    error = (means[0] - means[1]).square().sum(dim=2) / variance[:, None]
+    return error.masked_fill(~tree.heights.isfinite(), torch.inf)
+
+
+def _moments(
+    attention: Float[Tensor, "b n m"], tokens: Float[Tensor, "b m c"]
+) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n c"], Float[Tensor, " b"]]:
+    """Each slot's mass and sum of tokens, both by attention, and the variance of a token; around the mean."""
     with torch.autocast(tokens.device.type, enabled=False):
         centred = tokens.float() - tokens.float().mean(dim=1, keepdim=True)
-        mass = attention.float().sum(dim=2)
-        sums = attention.float() @ centred
-        member = F.one_hot(tree.roots, tree.kept.shape[1]).float()
-        masses = einsum(member, mass, "b t n k, b n -> b t k")
-        means = einsum(member, sums, "b t n k, b n c -> b t k c")  # times the clusters' masses
-        between = (means.square().sum(dim=3) / masses.clamp(min=1e-6)).sum(dim=2)
-        return between / centred.square().sum(dim=(1, 2)).clamp(min=1e-12)[:, None]
+        variance = centred.square().sum(dim=2).mean(dim=1).clamp(min=_TINY)
+        return attention.float().sum(dim=2), attention.float() @ centred, variance

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dias.config import STRICT, by_kind
-from dias.nn.slots.cuts import explained, gaps, silhouettes
+from dias.nn.slots.cuts import explained, gaps, removal_errors, silhouettes
 from dias.nn.slots.dendrogram import Dendrogram
 
 
@@ -94,8 +94,29 @@ class ExplainedVariance:
         return (cheap & _allowed(tree)[:, 1:]).cumprod(dim=1).sum(dim=1)
 
 
-Automatic = LargestGap | BestSilhouette | FirmClusters | ExplainedVariance
-AUTOMATIC = FirmClusters()  # "auto": the one that held up best (docs/threshold.md)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RemovalError:
+    """Merge while the tokens of the cluster that is removed are hardly worse explained by the other one.
+
+    Slots whose merges would all cost that little are left as they are: so are those of early training, which
+    all see the same.
+
+    Attributes:
+        rise: of a token's squared error, as a share of the tokens' variance.
+    """
+
+    kind: Literal["removal"] = "removal"
+    rise: PositiveFloat = 0.1
+
+    def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
+        """How many merges each image gets; at least two clusters are left."""
+        errors = removal_errors(tree, evidence.attention, evidence.tokens)
+        found = (errors < self.rise).cumprod(dim=1).sum(dim=1)
+        return found.masked_fill(found > tree.kept.sum(dim=1) - 2, 0)
+
+
+Automatic = LargestGap | BestSilhouette | FirmClusters | ExplainedVariance | RemovalError
+AUTOMATIC = RemovalError()  # "auto": the one that held up best (docs/threshold.md)
 
 
 def _of_word(value: object) -> object:
@@ -113,7 +134,8 @@ Threshold = Annotated[
     | Annotated[LargestGap, Tag("gap")]
     | Annotated[BestSilhouette, Tag("silhouette")]
     | Annotated[FirmClusters, Tag("firm")]
-    | Annotated[ExplainedVariance, Tag("explained")],
+    | Annotated[ExplainedVariance, Tag("explained")]
+    | Annotated[RemovalError, Tag("removal")],
     by_kind("fixed"),
     BeforeValidator(_of_word),
 ]
