@@ -45,6 +45,8 @@ WAYS: dict[str, Way] = {
     "every silhouette (`firm`)": lambda here, _: here.by(FirmClusters()),
     "explained variance (`explained`)": lambda here, _: here.by(ExplainedVariance()),
     "error of what is removed (`removal`)": lambda here, _: here.by(RemovalError()),
+    "`removal`, half its rise": lambda here, _: here.by(RemovalError(rise=0.05)),
+    "`removal`, twice its rise": lambda here, _: here.by(RemovalError(rise=0.2)),
 }
 HELD_OUT = [Path("data/scenes/test"), Path("data/scenes/ood")]
 _SHOWN = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU", "kept": "slots kept"}
@@ -86,10 +88,8 @@ def main() -> None:
 def _draw_photos(model: ImageModel, file: Path) -> None:
     """Photos have no true masks: a picture of what each threshold keeps."""
     tried: dict[str, Threshold] = {"no merging": 0.0, "fixed, 0.1": 0.1, "fixed, 0.2": 0.2}
-    tried |= {
-        way.kind: way
-        for way in (LargestGap(), BestSilhouette(), FirmClusters(), ExplainedVariance(), RemovalError())
-    }
+    ways = (LargestGap(), BestSilhouette(), FirmClusters(), ExplainedVariance(), RemovalError())
+    tried |= {way.kind: way for way in ways}
     photos = pictures_at("photos")
     rows = [[photos[index].image] for index in range(len(photos))]
     for threshold in tried.values():

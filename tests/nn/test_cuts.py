@@ -77,7 +77,7 @@ def test_what_is_not_explained_is_the_attention_weighted_error(seed: int, n: int
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 8))
 def test_removal_errors_by_hand(seed: int, n: int) -> None:
-    """Of each token of the cluster that goes: its error under the mean of the other one, minus under its own."""
+    """Error of each token of the cluster that goes: under the mean of the other one, minus under its own."""
     generator = torch.Generator().manual_seed(seed)
     kept = torch.rand(2, n, generator=generator) > 0.2
     tree = dendrogram(slots_of(seed, n=n, images=2), kept=kept)

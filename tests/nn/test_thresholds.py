@@ -89,6 +89,14 @@ def test_near_copies_become_one(way: Automatic, copies: list[int]) -> None:
     assert found.tolist() == [owner.tolist()] * 4
 
 
+@every_way
+def test_mixed_precision_changes_no_cut(way: Automatic) -> None:
+    tree, seen = dendrogram(slots_of(9, n=12)), evidence(9, n=12)
+    merges = way.merges(tree, seen)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(way.merges(tree, seen), merges)
+
+
 def test_slots_that_all_see_the_same_are_left_alone() -> None:
     """As the guard of the fixed threshold does: early in training all slots are alike."""
     slots, tokens = slots_of(3, n=6), evidence(3, n=6).tokens
@@ -122,7 +130,7 @@ def test_the_aggregation_cuts_where_the_image_says() -> None:
     aggregation = AggregationConfig(slot_dim=8, threshold=0.0).build(token_dim=6).eval()
     tokens, queries = torch.randn(4, 20, 6), torch.randn(4, 3, 8)[:, [0, 1, 0, 2, 1]]
     queries = queries + 1e-3 * torch.randn(4, 5, 8)
-    twin = aggregation.with_threshold(AUTOMATIC)
+    twin = aggregation.with_threshold(LargestGap())
     assert aggregation(tokens, queries).kept.all()
     found = twin(tokens, queries)
     assert found.kept.tolist() == [[True, True, False, True, False]] * 4

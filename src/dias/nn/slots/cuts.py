@@ -63,23 +63,24 @@ def explained(
         attention: how slots share tokens; each token's column sums to 1 over the slots that are kept.
         tokens: of any kind; only differences between them count.
     """
-    mass, sums, variance = _moments(attention, tokens)
-    member = F.one_hot(tree.roots, tree.kept.shape[1]).float()
-    masses = einsum(member, mass, "b t n k, b n -> b t k")
-    totals = einsum(member, sums, "b t n k, b n c -> b t k c")
-    between = (totals.square().sum(dim=3) / masses.clamp(min=_TINY)).sum(dim=2)
-    return between / (variance * tokens.shape[1])[:, None]
+    with torch.autocast(tokens.device.type, enabled=False):
+        mass, sums, variance = _moments(attention, tokens)
+        member = F.one_hot(tree.roots, tree.kept.shape[1]).float()
+        masses = einsum(member, mass, "b t n k, b n -> b t k")
+        totals = einsum(member, sums, "b t n k, b n c -> b t k c")
+        between = (totals.square().sum(dim=3) / masses.clamp(min=_TINY)).sum(dim=2)
+        return between / (variance * tokens.shape[1])[:, None]
 
 
 @torch.no_grad()
 def removal_errors(
     tree: Dendrogram, attention: Float[Tensor, "b n m"], tokens: Float[Tensor, "b m c"]
 ) -> Float[Tensor, "b merges"]:
-    """What each of the n - 1 merges costs a token whose cluster is removed, as a share of the tokens' variance.
+    """What each of n - 1 merges costs a token of the cluster that goes, as a share of the tokens' variance.
 
-    Left to the mean of the cluster that its own merges with, a token has a squared error that is higher by the
-    squared distance of both means, on average. Unlike `explained` this does not count tokens: a small object
-    is worth as much as a large one.
+    Left to the mean of the cluster that its own merges with, a token has a squared error that is higher by
+    the squared distance of both means, on average. Unlike `explained` this does not count tokens: a small
+    object is worth as much as a large one.
 
     Args:
         tree: of each image.
@@ -89,13 +90,15 @@ def removal_errors(
     Returns:
         0 or more; infinite where no clusters are left to merge.
     """
-    mass, sums, variance = _moments(attention, tokens)
     before, after = tree.roots[:, :-1], tree.roots[:, 1:]
-    gone = before != after  # members of the cluster that is removed
-    heir = torch.where(gone, after, 0).amax(dim=2, keepdim=True)
-    stays = before == heir
-    means = [(one.float() @ sums) / (one.float() @ mass[..., None]).clamp(min=_TINY) for one in (gone, stays)]
-    error = (means[0] - means[1]).square().sum(dim=2) / variance[:, None]
+    gone = before != after  # members of the cluster that joins the other one
+    stays = before == torch.where(gone, after, 0).amax(dim=2, keepdim=True)
+    with torch.autocast(tokens.device.type, enabled=False):
+        mass, sums, variance = _moments(attention, tokens)
+        of_gone, of_other = (
+            (one.float() @ sums) / (one.float() @ mass[..., None]).clamp(min=_TINY) for one in (gone, stays)
+        )
+        error = (of_gone - of_other).square().sum(dim=2) / variance[:, None]
     return error.masked_fill(~tree.heights.isfinite(), torch.inf)
 
 
@@ -103,7 +106,6 @@ def _moments(
     attention: Float[Tensor, "b n m"], tokens: Float[Tensor, "b m c"]
 ) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n c"], Float[Tensor, " b"]]:
     """Each slot's mass and sum of tokens, both by attention, and the variance of a token; around the mean."""
-    with torch.autocast(tokens.device.type, enabled=False):
-        centred = tokens.float() - tokens.float().mean(dim=1, keepdim=True)
-        variance = centred.square().sum(dim=2).mean(dim=1).clamp(min=_TINY)
-        return attention.float().sum(dim=2), attention.float() @ centred, variance
+    centred = tokens.float() - tokens.float().mean(dim=1, keepdim=True)
+    variance = centred.square().sum(dim=2).mean(dim=1).clamp(min=_TINY)
+    return attention.float().sum(dim=2), attention.float() @ centred, variance
