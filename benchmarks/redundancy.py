@@ -32,24 +32,19 @@ from harness import Row, markdown, save
 MEASURED: tuple[Metric, ...] = ("ari", "ari_foreground", "mbo", "miou")
 
 
-def _slot_attention(recipe: Recipe, *, reduction: bool, reinitialization: bool) -> bool:
+def _is_dias(recipe: Recipe, *, reduction: bool, reinitialization: bool) -> bool:
     own = recipe.model.aggregation
-    return (
-        isinstance(own, AggregationConfig)
-        and own.reduction == reduction
-        and own.reinitialization == reinitialization
-    )
+    if not recipe.about.startswith("DIAS") or not isinstance(own, AggregationConfig):
+        return False
+    return own.reduction == reduction and own.reinitialization == reinitialization
 
 
-# What a run is called, by its recipe: the first line that holds. `None`: by the recipe's own first words.
-METHODS: Sequence[tuple[str | None, Callable[[Recipe], bool]]] = (
-    ("DIAS", lambda recipe: _slot_attention(recipe, reduction=True, reinitialization=True)),
-    ("trained without both", lambda recipe: _slot_attention(recipe, reduction=False, reinitialization=False)),
-    (
-        "trained with reduction only",
-        lambda recipe: _slot_attention(recipe, reduction=True, reinitialization=False),
-    ),
-    (None, lambda recipe: True),
+# What a run is called: the first line that holds of its recipe; no line, the recipe's own first words.
+DIAS, PLAIN = "DIAS", "trained without both"
+METHODS: Sequence[tuple[str, Callable[[Recipe], bool]]] = (
+    (DIAS, lambda recipe: _is_dias(recipe, reduction=True, reinitialization=True)),
+    (PLAIN, lambda recipe: _is_dias(recipe, reduction=False, reinitialization=False)),
+    ("trained without re-init.", lambda recipe: _is_dias(recipe, reduction=True, reinitialization=False)),
 )
 
 
@@ -90,32 +85,33 @@ def main() -> None:
 
 
 def ways_of(run: Path) -> list[tuple[str, Candidate]]:
-    """A run's model; one of DIAS also without re-initialization, without both, and with another threshold."""
+    """A run's model; one of DIAS also with less of the method, or more, on the same weights."""
     recipe = read_recipe(str(run / "recipe.yaml"))
-    own = next(label or recipe.about.split(":")[0] for label, holds in METHODS if holds(recipe))
-    given = candidate(run)
-    if own != "DIAS":
+    own = next((label for label, holds in METHODS if holds(recipe)), recipe.about.split(" (")[0])
+    given, aggregation = candidate(run), recipe.model.aggregation
+    if own not in (DIAS, PLAIN):
         return [(own, given)]
-    threshold = recipe.model.aggregation.threshold
-    fixed = f"{threshold:g}" if isinstance(threshold, float) else "as trained"
-    return [
-        (
-            "DIAS, merging nothing",
-            replace(given, model=_changed(given.model, reduction=False, reinitialization=False)),
-        ),
-        ("DIAS, reduction only", replace(given, model=_changed(given.model, reinitialization=False))),
-        (f"DIAS, threshold {fixed}", given),
-        ("DIAS, automatic threshold", replace(given, model=given.model.with_threshold(AUTOMATIC))),
-    ]
+    assert isinstance(aggregation, AggregationConfig)
+    if own == PLAIN:
+        merged = _changed(given.model, reduction=True, reinitialization=True, threshold=AUTOMATIC)
+        return [(own, given), (f"{own}, merged in use", replace(given, model=merged))]
+    plain = _changed(given.model, reduction=False, reinitialization=False)
+    ways = {"merging nothing": plain}
+    named = {f"threshold {aggregation.threshold}": aggregation.threshold, "automatic": AUTOMATIC}
+    for name, threshold in named.items():
+        once = _changed(given.model, reinitialization=False, threshold=threshold)
+        ways[f"reduction only, {name}"] = once
+        ways[f"re-initialized, {name}"] = _changed(given.model, threshold=threshold)
+    return [(f"{own}, {name}", replace(given, model=model)) for name, model in ways.items()]
 
 
-def _changed(model: ImageModel, **switches: Any) -> ImageModel:
-    """The same weights with other switches of the aggregation."""
+def _changed(model: ImageModel, **settings: Any) -> ImageModel:
+    """The same weights with other settings of the aggregation."""
     twin = copy.copy(model)
     twin._modules = dict(model._modules)
     aggregation = copy.copy(model.aggregation)
     assert isinstance(aggregation, Aggregation)
-    aggregation.config = replace(aggregation.config, **switches)
+    aggregation.config = replace(aggregation.config, **settings)
     twin.aggregation = aggregation
     return twin
 

@@ -52,3 +52,12 @@ def test_what_cannot_be_is_refused() -> None:
         rules_of("dias", unlabelled="somewhere")
     with pytest.raises(DiasError, match="unlabeled: unknown key; did you mean unlabelled"):
         rules_of("dias", unlabeled="area")
+
+
+def test_the_threshold_is_stored_as_it_was_meant() -> None:
+    for told, stored in (("0.3", 0.3), ("gap", {"kind": "gap", "floor": 0.1}), (None, None)):
+        config = from_dict(EvaluationConfig, {"threshold": told})
+        assert to_dict(config)["threshold"] == stored
+        assert from_dict(EvaluationConfig, to_dict(config)) == config
+    automatic = from_dict(EvaluationConfig, {"threshold": "auto"})
+    assert to_dict(automatic)["threshold"]["kind"] == "removal"
