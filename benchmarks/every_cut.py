@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from dias.backbones.frozen import FrozenBackbone, Tokens
@@ -96,7 +96,7 @@ class Cuts:
 @torch.no_grad()
 def cuts_of(model: ImageModel, pictures: Pictures, *, batch: int = 32) -> Cuts:
     """Score every cut; what an image's tree and evidence are does not depend on its batch."""
-    parts = [_cuts(model, *part) for part in _batches(model, pictures, batch)]
+    parts = [_cuts(model, *part) for part in batches(model, pictures, batch=batch)]
     return Cuts(
         tree=Dendrogram(**_joined([part.tree for part in parts])),
         evidence=Evidence(**_joined([part.evidence for part in parts])),
@@ -104,9 +104,10 @@ def cuts_of(model: ImageModel, pictures: Pictures, *, batch: int = 32) -> Cuts:
     )
 
 
-def _batches(
-    model: ImageModel, pictures: Pictures, batch: int
+def batches(
+    model: ImageModel, pictures: Pictures, *, batch: int = 32
 ) -> Iterator[tuple[Tokens, Float[Tensor, "b n d"], Int64[Tensor, "b h w"]]]:
+    """Features, queries and true masks; a picture's queries depend on its place alone."""
     for start in range(0, len(pictures.masks), batch):
         features = pictures.features[start : start + batch]
         chances = [torch.Generator().manual_seed(start + place) for place in range(len(features))]
@@ -122,7 +123,7 @@ def _cuts(
     assert isinstance(aggregation, Aggregation)
     target = model.reduce_features(seen.features)
     tokens = model.projection(target)
-    before = _without_reduction(model)(tokens, queries)
+    before = without_reduction(model)(tokens, queries)
     tree = dendrogram(before.slots)
     keys, _ = aggregation.competition.keys_values(tokens)
     found: dict[Metric, list[Tensor]] = {metric: [] for metric in MEASURED}
@@ -138,7 +139,7 @@ def _cuts(
     )
 
 
-def _without_reduction(model: ImageModel) -> Aggregation:
+def without_reduction(model: ImageModel) -> Aggregation:
     """The rounds before the reduction alone."""
     twin = model.with_threshold(0.0).aggregation
     assert isinstance(twin, Aggregation)
@@ -157,7 +158,17 @@ def _scores(
 ) -> dict[Metric, Float64[Tensor, " b"]]:
     decoded = model.decode(found.slots, found.kept, Target(tokens=target))
     assert decoded.attention is not None
-    labels = label_map(decoded.attention, grid=grid, size=(_RULES.size, _RULES.size), kept=found.kept)
+    return scores_of(decoded.attention, found.kept, grid, masks)
+
+
+def scores_of(
+    maps: Float[Tensor, "b n m"],
+    kept: Bool[Tensor, "b n"],
+    grid: tuple[int, int],
+    masks: Int64[Tensor, "b h w"],
+) -> dict[Metric, Float64[Tensor, " b"]]:
+    """Scores of each picture's masks, by the paper's rules at the scenes' own size."""
+    labels = label_map(maps, grid=grid, size=(_RULES.size, _RULES.size), kept=kept)
     scores = scores_by(_RULES, labels, masks, valid=None)
     return {metric: getattr(scores, metric) for metric in MEASURED}
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from dias.data.frames import images_of
 from dias.data.sources import config_for
@@ -142,44 +141,53 @@ def _rows(points: Sequence[Point]) -> list[Row]:
     return rows
 
 
-# One colour a way, told apart in dash and marker too; the ways that merge nothing are grey.
-_STYLES = (
-    ("#8a8f98", "--", "o"), ("#d9822b", "-.", "s"), ("#2b6cb0", "-", "o"), ("#1a8a5a", "-", "D"),
-    ("#5b6068", ":", "v"), ("#b83280", "-", "^"), ("#805ad5", "-", "P"), ("#c53030", "-", "X"),
-    ("#b7791f", "-", "*"), ("#2c7a7b", "-", "h"),
+# Colour, dash and marker of the ways of DIAS: blue for its fixed threshold, green for the automatic one,
+# dashes without re-initialization. Rivals take the next of `_OTHERS`, in their order.
+_STYLES = {
+    "merging nothing": ("#7d828b", ":", "o"),
+    "reduction only, threshold": ("#2b6cb0", "--", "s"),
+    "re-initialized, threshold": ("#2b6cb0", "-", "s"),
+    "reduction only, automatic": ("#1a8a5a", "--", "D"),
+    "re-initialized, automatic": ("#1a8a5a", "-", "D"),
+    PLAIN: ("#b0713a", ":", "v"),
+    f"{PLAIN}, merged in use": ("#b0713a", "-", "v"),
+}
+_OTHERS = (
+    ("#b83280", "-", "^"), ("#805ad5", "-", "P"), ("#c53030", "-", "X"), ("#d69e2e", "-", "*"),
+    ("#0987a0", "-", "h"), ("#4a5568", "-", "<"),
 )  # fmt: skip
 
 
 def draw(rows: Sequence[Row], file: Path, *, segments: float) -> None:
     """Four panels over the number of slots: ARI, ARIfg, mBO, and how many are kept."""
-    figure = Figure(figsize=(10, 6.4), dpi=150, layout="constrained")
-    panels = figure.subplots(2, 2).flat
-    ways = list(dict.fromkeys(str(row["way"]) for row in rows))
-    for axes, column in zip(panels, ("ARI", "ARIfg", "mBO", "slots kept"), strict=True):
-        for number, way in enumerate(ways):
-            colour, dash, marker = _STYLES[number % len(_STYLES)]
-            own = [row for row in rows if row["way"] == way]
-            axes.plot(
-                [int(row["slots"]) for row in own],
-                [float(row[column]) for row in own],
-                color=colour, linestyle=dash, marker=marker, markersize=5, linewidth=1.8, label=way,
-            )  # fmt: skip
-        axes.set_title(column if column == "slots kept" else f"{column} (%)", fontsize=13, loc="left")
-        axes.set_xlabel("slots of the model", fontsize=11)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.tick_params(labelsize=10)
+    figure = Figure(figsize=(10, 7.2), dpi=150, layout="constrained")
+    styles = _styles(list(dict.fromkeys(str(row["way"]) for row in rows)))
+    counts = sorted({int(row["slots"]) for row in rows})
+    for axes, column in zip(figure.subplots(2, 2).flat, ("ARI", "ARIfg", "mBO", "slots kept"), strict=True):
+        for way, (colour, dash, marker) in styles.items():
+            own = [(int(row["slots"]), float(row[column])) for row in rows if row["way"] == way]
+            look = {"color": colour, "linestyle": dash, "marker": marker, "markersize": 6, "linewidth": 2}
+            axes.plot(*zip(*own, strict=True), label=way, **look)
+        axes.set_title(column if column == "slots kept" else f"{column} (%)", fontsize=14, loc="left")
+        axes.set_xlabel("slots of the model", fontsize=12)
+        axes.set_xticks(counts)
+        axes.tick_params(labelsize=11)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        if column == "slots kept":
-            axes.axhline(segments, color="#222", linewidth=1)
-            axes.annotate(
-                "true segments", (axes.get_xlim()[1], segments), ha="right", va="bottom", fontsize=10
-            )
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=11, frameon=False
-    )
+    axes.set_ylim(bottom=0)  # the last panel, slots kept
+    axes.axhline(segments, color="#222", linewidth=1)
+    where = {"xytext": (6, -14), "textcoords": "offset points", "fontsize": 11}
+    axes.annotate("true segments", (axes.get_xlim()[0], segments), **where)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=12, frameon=False)
     figure.savefig(file, facecolor="white")
+
+
+def _styles(ways: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """How each way is drawn: the last line of `_STYLES` whose words are in its name, or the next one free."""
+    free = iter(_OTHERS * (1 + len(ways) // len(_OTHERS)))
+    found = {way: [style for words, style in _STYLES.items() if words in way] for way in ways}
+    return {way: styles[-1] if styles else next(free) for way, styles in found.items()}
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ class Aggregation(nn.Module):
         average = None
         if wanted:
             if labels is None:
-                labels = self._clusters(slots, Evidence(attention=logits[-1].softmax(dim=1), tokens=keys))
+                labels = self.clusters(slots, Evidence(attention=logits[-1].softmax(dim=1), tokens=keys))
             average, kept = self._reduction(labels, reduce)
             slots = merge(average, slots)
         if again:
@@ -137,7 +137,8 @@ class Aggregation(nn.Module):
         return Aggregated(slots=slots, kept=kept, logits=logits)
 
     @torch.no_grad()
-    def _clusters(self, slots: Float[Tensor, "b n d"], evidence: Evidence) -> Int64[Tensor, "b n"]:
+    def clusters(self, slots: Float[Tensor, "b n d"], evidence: Evidence) -> Int64[Tensor, "b n"]:
+        """Which slots the threshold merges, numbered as by `agglomerate`; two clusters are left at least."""
         threshold = self.config.threshold
         if isinstance(threshold, float):
             return keep_at_least_two(agglomerate(slots, threshold))
