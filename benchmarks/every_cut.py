@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from dias.backbones.frozen import FrozenBackbone, Tokens
+from dias.backbones import Backbone, Tokens
 from dias.data.frames import images_of
 from dias.data.sources import config_for
 from dias.evaluation.agreement import scores_by
@@ -39,7 +39,7 @@ class Pictures:
 
 
 @torch.no_grad()
-def pictures_of(folder: Path, backbone: FrozenBackbone) -> Pictures:
+def pictures_of(folder: Path, backbone: Backbone) -> Pictures:
     """Read a data set once."""
     source = images_of(config_for(folder, use="evaluate", settings=[]).build())
     reader = Reader(source, config=EvaluationConfig(rules=_RULES))

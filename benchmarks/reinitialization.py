@@ -1,11 +1,11 @@
-"""What the round after the merge adds, and what it loses: the same weights, the same clusters, other last steps.
+"""What the round after the merge adds, and what it loses: same weights, same clusters, other last steps.
 
 python benchmarks/reinitialization.py runs/sweep/dias-* [--data data/scenes/test] [--threshold auto]
 
 "Counted" means that a merged slot weighs as much as the slots it stands for: its logits rise by the logarithm
 of their number, in the competition for tokens or in the decoder's cross-attention (as proportional attention
-does for merged tokens, Bolya et al. 2023). Computed by copies: each slot becomes its cluster's mean, and their
-maps add up.
+does for merged tokens, Bolya et al. 2023). Computed by copies: each slot becomes its cluster's mean, and
+their maps add up.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from dias.backbones.frozen import Tokens
+from dias.backbones import Tokens
 from dias.checkpoints import load_model
 from dias.config import from_dict
 from dias.evaluation.results import METRIC_NAMES, Metric
@@ -65,11 +65,11 @@ class Ways:
 
     def _rounds(self, slots: Float[Tensor, "b n d"], rounds: int) -> Float[Tensor, "b n d"]:
         for _ in range(rounds):
-            slots, _ = self.competition(slots, self.keys, self.values, self.kept)
+            slots, _ = self.competition.forward(slots, self.keys, self.values, self.kept)
         return slots
 
     def _counted(self, copies: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        slots, _ = self.competition(copies, self.keys, self.values)
+        slots, _ = self.competition.forward(copies, self.keys, self.values)
         return slots
 
     def _copied(self, slots: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
