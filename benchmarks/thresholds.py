@@ -45,8 +45,8 @@ WAYS: dict[str, Way] = {
     "every silhouette (`firm`)": lambda here, _: here.by(FirmClusters()),
     "explained variance (`explained`)": lambda here, _: here.by(ExplainedVariance()),
     "error of what is removed (`removal`)": lambda here, _: here.by(RemovalError()),
-    "`removal`, half its rise": lambda here, _: here.by(RemovalError(rise=0.05)),
-    "`removal`, twice its rise": lambda here, _: here.by(RemovalError(rise=0.2)),
+    "`removal`, twice the rise": lambda here, _: here.by(RemovalError(rise=0.1)),
+    "`removal`, four times the rise": lambda here, _: here.by(RemovalError(rise=0.2)),
 }
 HELD_OUT = [Path("data/scenes/test"), Path("data/scenes/ood")]
 _SHOWN = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU", "kept": "slots kept"}

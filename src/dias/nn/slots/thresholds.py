@@ -106,7 +106,7 @@ class RemovalError:
     """
 
     kind: Literal["removal"] = "removal"
-    rise: PositiveFloat = 0.1
+    rise: PositiveFloat = 0.05
 
     def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
         """How many merges each image gets; at least two clusters are left."""
