@@ -86,7 +86,7 @@ class Ways:
 
 
 @torch.no_grad()
-def rows_of(model: ImageModel, pictures: Pictures) -> list[Row]:
+def rows_of(name: str, model: ImageModel, pictures: Pictures) -> list[Row]:
     """One row a way."""
     scores: dict[str, dict[Metric, list[Float64[Tensor, " b"]]]] = {}
     for seen, queries, masks in batches(model, pictures):
@@ -96,7 +96,7 @@ def rows_of(model: ImageModel, pictures: Pictures) -> list[Row]:
                 place[metric].append(values)
     return [
         {
-            "slots": model.config.queries.slots,
+            "model": name,
             "after the merge": way,
             **{METRIC_NAMES[name]: f"{_percent(values):.1f}" for name, values in found.items()},
         }
@@ -113,11 +113,11 @@ def main() -> None:
     parser.add_argument("--name", default="reinitialization")
     given = parser.parse_args()
     told = from_dict(AggregationConfig, {"threshold": given.threshold}, where="--threshold").threshold
-    models = [load_model(path).with_threshold(told) for path in given.checkpoints]
-    models.sort(key=lambda model: model.config.queries.slots)
-    assert models[0].backbone is not None
-    pictures = pictures_of(given.data, models[0].backbone)
-    rows = [row for model in models for row in rows_of(model, pictures)]
+    models = {path.stem: load_model(path).with_threshold(told) for path in given.checkpoints}
+    backbone = next(iter(models.values())).backbone
+    assert backbone is not None
+    pictures = pictures_of(given.data, backbone)
+    rows = [row for name, model in models.items() for row in rows_of(name, model, pictures)]
     print(markdown(rows))
     print(save(given.name, rows, about=f"{given.data}, threshold {_word(told)}, percent"))
 
