@@ -150,7 +150,7 @@ _STYLES = {
     "reduction only, automatic": ("#1a8a5a", "--", "D"),
     "re-initialized, automatic": ("#1a8a5a", "-", "D"),
     PLAIN: ("#b0713a", ":", "v"),
-    f"{PLAIN}, merged in use": ("#b0713a", "-", "v"),
+    f"{PLAIN}, merged in use": ("#b0713a", "-", "^"),
 }
 _OTHERS = (
     ("#b83280", "-", "^"), ("#805ad5", "-", "P"), ("#c53030", "-", "X"), ("#d69e2e", "-", "*"),
@@ -176,8 +176,8 @@ def draw(rows: Sequence[Row], file: Path, *, segments: float) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_ylim(bottom=0)  # the last panel, slots kept
     axes.axhline(segments, color="#222", linewidth=1)
-    where = {"xytext": (6, -14), "textcoords": "offset points", "fontsize": 11}
-    axes.annotate("true segments", (axes.get_xlim()[0], segments), **where)
+    where = {"xytext": (0, -14), "textcoords": "offset points", "ha": "right", "fontsize": 11}
+    axes.annotate("true segments", (axes.get_xlim()[1], segments), **where)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=12, frameon=False)
     figure.savefig(file, facecolor="white")
