@@ -1,11 +1,16 @@
 """Settings: what is written comes back equal, and a wrong key or value is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dias.config import from_dict, read_yaml, to_dict, to_yaml, with_changes
-from dias.errors import DiasError
+from dias.errors import DiasError, FileError
+from dias.models.image import ImageModelConfig
+from dias.nn.decoders import BroadcastMLPConfig
+from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.queries import NormalSharedConfig
 from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
 
 
@@ -31,7 +36,7 @@ def test_changes_reach_any_depth() -> None:
             "model.aggregation.treshold=1",
             r"model\.aggregation\.treshold: unknown key; did you mean threshold\?",
         ),
-        ("data.train.path=3", r"data\.train\.scenes\.path: .*string.*got 3"),
+        ("data.train.path=3", r"data\.train\.path: .*string.*got 3"),
         ("training.steps=-1", r"training\.steps: .*greater than 0, got -1"),
         ("training.precision=fp8", r"training\.precision: .*'bf16' or 'fp32', got 'fp8'"),
         ("model.decoder.kind=mlp", r"model\.decoder: .*'random_ar', 'broadcast_mlp'"),

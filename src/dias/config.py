@@ -118,8 +118,16 @@ def _faults(error: ValidationError, *, known: set[str]) -> list[str]:
             alike = difflib.get_close_matches(wrong, sorted(known - {wrong}), n=1)
             lines.append(f"{key}: unknown key" + (f"; did you mean {alike[0]}?" if alike else ""))
         else:
-            lines.append(f"{key}: {fault['msg']}, got {fault.get('input')!r}")
+            lines.append(f"{key}: {_problem(fault)}, got {fault.get('input')!r}")
     return lines
+
+
+def _problem(fault: Any) -> str:
+    """What pydantic says, but for the names of its own machinery."""
+    if fault["type"] != "union_tag_invalid":
+        return str(fault["msg"])
+    context = fault["ctx"]
+    return f"there is no kind {context['tag']!r}, only {context['expected_tags']}"
 
 
 def _names(kind: Any) -> set[str]:
