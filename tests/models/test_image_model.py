@@ -27,6 +27,12 @@ def build(**aggregation: object) -> ImageModel:
     return config.build().eval()
 
 
+def build_with(decoder: RandomARConfig | BroadcastMLPConfig, **aggregation: object) -> ImageModel:
+    torch.manual_seed(0)
+    config = replace(SMALL, decoder=decoder, aggregation=replace(SMALL.aggregation, **aggregation))
+    return config.build().eval()
+
+
 def features(seed: int = 1, batch: int = 3) -> torch.Tensor:
     return torch.randn(batch, 16, 12, generator=torch.Generator().manual_seed(seed))
 
@@ -112,6 +118,40 @@ def test_reduction_alone_adds_up_the_members_maps() -> None:
     assert merged.mask[0].tolist() == [True, False, True, False, True]
     expected = plain.attention[-1][0, 0] + plain.attention[-1][0, 1]
     torch.testing.assert_close(merged.attention[-1][0, 0], expected)
+
+
+def test_a_counted_slot_weighs_in_the_decoder_what_it_stands_for() -> None:
+    """By hand, for a decoder of one softmax over slots: the logarithm of the number on its logits."""
+    torch.manual_seed(0)
+    aggregation = replace(SMALL.aggregation, counted=True, threshold=1e-6)
+    decoder = BroadcastMLPConfig(layers=1, hidden=8)
+    model = replace(SMALL, aggregation=aggregation, decoder=decoder).build().eval()
+    out = model.from_features(features(), queries=doubled(model))
+    assert out.mask[0].tolist() == [True, False, True, False, True]
+    assert out.stand_in is not None
+    assert out.stand_in[0].tolist() == [0, 0, 2, 2, 4]
+    painted = model.decoder.mlp(out.slots[:, [0, 2, 4], None] + model.decoder.positions)
+    weights = (painted[..., -1] + torch.tensor([2.0, 2.0, 1.0]).log()[:, None]).softmax(dim=1)
+    assert out.decoder_attention is not None
+    torch.testing.assert_close(out.decoder_attention[:, [0, 2, 4]], weights)
+    assert (out.decoder_attention[:, [1, 3]] == 0).all()
+    torch.testing.assert_close(
+        out.reconstruction, (painted[..., :-1] * weights[..., None]).sum(dim=1), atol=1e-6, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "decoder", [RandomARConfig(layers=2, heads=2), BroadcastMLPConfig(layers=1, hidden=8)]
+)
+def test_where_nothing_is_merged_counting_changes_nothing(
+    decoder: RandomARConfig | BroadcastMLPConfig,
+) -> None:
+    once, counted = (
+        build_with(decoder, counted=counted, threshold=0.0).from_features(features())
+        for counted in (False, True)
+    )
+    torch.testing.assert_close(once.decoder_attention, counted.decoder_attention)
+    torch.testing.assert_close(once.error, counted.error)
 
 
 def test_reduction_is_decided_image_by_image() -> None:

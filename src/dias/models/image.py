@@ -5,7 +5,7 @@ from dataclasses import replace
 from inspect import signature
 from math import isqrt
 
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from dias.models.outputs import SlotOutput
 from dias.models.target import TargetKind, target_channels, target_of
 from dias.nn.chance import Chance
 from dias.nn.decoders import Decoded, Decoder, RandomARConfig, Target
+from dias.nn.decoders.counted import decode_counted
 from dias.nn.projection import MLPProjectionConfig, Projection
 from dias.nn.slots.adaslot import AdaSlotConfig
 from dias.nn.slots.aggregation import Aggregation, AggregationConfig
@@ -209,7 +210,12 @@ class ImageModel(nn.Module):
         if decode:
             target = target_of(seen, reduced, kind=self.config.target, tokenizer=self.tokenizer)
             decoded = self.decode(
-                found.slots, found.kept, target, presence=found.presence, generator=generator
+                found.slots,
+                found.kept,
+                target,
+                presence=found.presence,
+                stand_in=found.stand_in,
+                generator=generator,
             )
         return SlotOutput(
             slots=found.slots,
@@ -220,6 +226,7 @@ class ImageModel(nn.Module):
             reconstruction=None if decoded is None else decoded.reconstruction,
             decoder_attention=None if decoded is None else decoded.attention,
             error=None if decoded is None else decoded.error,
+            stand_in=found.stand_in,
             penalties=found.penalties | self.queries.penalties(queries, found.slots, found.kept),
         )
 
@@ -230,10 +237,13 @@ class ImageModel(nn.Module):
         target: Target,
         *,
         presence: Float[Tensor, "b n"] | None = None,
+        stand_in: Int64[Tensor, "b n"] | None = None,
         generator: Chance = None,
     ) -> Decoded:
-        """Explain the target by slots; `presence` as in `Aggregated`."""
+        """Explain the target by slots; `presence` and `stand_in` as in `Aggregated`."""
         learned = {} if presence is None else {"presence": presence}
+        if stand_in is not None:
+            return decode_counted(self.decoder, slots, target, stand_in=stand_in, generator=generator)
         decoded: Decoded = self.decoder(slots, kept, target, generator=generator, **learned)
         return decoded
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from dias.nn.decoders.output import Target
@@ -21,6 +21,7 @@ class SlotOutput:
         reconstruction: what it predicted; None if it was not asked.
         error: how far each image's prediction is from the target, in the decoder's own measure; likewise.
         decoder_attention: how the decoder shares tokens among slots (evaluation only).
+        stand_in: as in `Aggregated`.
         penalties: what parts of the model want minimised beside the loss, weighted, by name.
     """
 
@@ -32,4 +33,5 @@ class SlotOutput:
     reconstruction: Float[Tensor, "b m c"] | None
     decoder_attention: Float[Tensor, "b n m"] | None
     error: Float[Tensor, " b"] | None = None
+    stand_in: Int64[Tensor, "b n"] | None = None
     penalties: dict[str, Float[Tensor, ""]] = field(default_factory=dict)

@@ -194,6 +194,8 @@ def _reconstruction_error(
     assert output.target is not None
     model.decoder.train()
     try:
-        return model.decode(output.slots, output.mask, output.target, generator=generator).error
+        found = output.stand_in
+        decoded = model.decode(output.slots, output.mask, output.target, stand_in=found, generator=generator)
+        return decoded.error
     finally:
         model.decoder.eval()

@@ -32,6 +32,9 @@ class AggregationConfig:
         threshold: cosine distance (0 to 2) below which slots are merged, complete linkage; or the kind of an
             automatic one, which each image sets for itself.
         reduce_after: rounds before the reduction; T - 1 in the paper, None means that.
+        counted: the decoder meets a merged slot once for each slot that it stands for, so that a background
+            of several slots does not lose weight against objects by being merged. Not in the paper
+            (docs/redundancy.md).
     """
 
     kind: Literal["slot_attention"] = "slot_attention"
@@ -42,6 +45,7 @@ class AggregationConfig:
     reinitialization: bool = True
     threshold: Threshold = 0.1
     reduce_after: PositiveInt | None = None
+    counted: bool = False
 
     def build(self, *, token_dim: int) -> "Aggregation":
         """Make the module for tokens of `token_dim` channels."""
@@ -63,6 +67,8 @@ class Aggregated:
         logits: of each round's attention; -inf where a slot is not kept.
         presence: 1 where a slot is kept and 0 elsewhere, with a gradient to what decided it; None if nothing
             that learns did.
+        stand_in: number of the slot that each one was merged into, its own where it was not; None if the
+            decoder is to meet every slot that is kept once.
         penalties: what this aggregation wants minimised beside the model's loss, weighted, by name.
     """
 
@@ -70,6 +76,7 @@ class Aggregated:
     kept: Bool[Tensor, "b n"]
     logits: list[Float[Tensor, "b n m"]]
     presence: Float[Tensor, "b n"] | None = None
+    stand_in: Int64[Tensor, "b n"] | None = None
     penalties: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 
 
@@ -120,12 +127,13 @@ class Aggregation(nn.Module):
             logits.append(scores)
 
         kept = torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device)
-        average = None
+        average = stand_in = None
         if wanted:
             if labels is None:
                 labels = self.clusters(slots, Evidence(attention=logits[-1].softmax(dim=1), tokens=keys))
             average, kept = self._reduction(labels, reduce)
             slots = merge(average, slots)
+            stand_in = (average > 0).long().argmax(dim=1) if self.config.counted else None
         if again:
             born = queries if average is None else merge(average, queries)
             slots, scores = self.competition(self._straight_through(slots, born), keys, values, kept)
@@ -134,7 +142,7 @@ class Aggregation(nn.Module):
             summed = merge(average > 0, logits[-1].softmax(dim=1))
             summed = summed.masked_fill(~kept[..., None], 1.0)  # its log has a gradient, that of 0 has none
             logits[-1] = summed.log().masked_fill(~kept[..., None], -torch.inf)
-        return Aggregated(slots=slots, kept=kept, logits=logits)
+        return Aggregated(slots=slots, kept=kept, logits=logits, stand_in=stand_in)
 
     @torch.no_grad()
     def clusters(self, slots: Float[Tensor, "b n d"], evidence: Evidence) -> Int64[Tensor, "b n"]:
