@@ -15,7 +15,9 @@ def test_a_protocol_is_chosen_changed_and_told(tiny: Path, tmp_path: Path, dias:
     said = dias("eval", *where, "--protocol", "spot", "--size", 56, "--unlabelled", "area", "--markdown")
     assert said.code == 0, said.err
     assert "protocol spot+size=56+unlabelled=area" in said.out
-    stored = json.loads(out.read_text())["evaluations"][0]
+    whole = json.loads(out.read_text())
+    assert (whole["data"]["kind"], whole["data"]["path"]) == ("folder", str(tiny / "pictures" / "images"))
+    stored = whole["evaluations"][0]
     assert stored["protocol"] == "spot+size=56+unlabelled=area"
     assert stored["config"]["rules"] == {
         "protocol": "spot", "size": 56, "view": 224, "map": "decoder", "background": False,

@@ -97,6 +97,7 @@ def evaluate(
     `dias eval runs/mine data/coco --protocol spot`.
     """
     import sys
+    from dataclasses import replace
 
     from rich.console import Console
 
@@ -148,7 +149,9 @@ def evaluate(
         print(f"left out: {line}")
     if rules.warning:
         print(f"dias eval --int64: {rules.warning}", file=sys.stderr)
-    results.save(out)  # after the table, so that a disk that is full does not cost what was measured
+    replace(results, data=to_dict(data)).save(
+        out
+    )  # after the table, so that a disk that is full does not cost what was measured
     if pictures is not None:
         from dias.evaluation.pictures import draw_pictures
 

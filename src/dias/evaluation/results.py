@@ -165,10 +165,17 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Results:
-    """What one result file holds: checkpoints on the same images, and rows that need no checkpoint."""
+    """What one result file holds.
+
+    Attributes:
+        evaluations: checkpoints on the same images.
+        baselines: rows that need no checkpoint.
+        data: settings of the data set (path, split, ...), where they are known; its hash is in `provenance`.
+    """
 
     evaluations: tuple[Evaluation, ...]
     baselines: tuple[Row, ...] = ()
+    data: dict[str, Any] | None = None
 
     def save(self, file: Path) -> None:
         """Write as JSON in one step; the numbers read back are exactly those written."""
@@ -176,6 +183,7 @@ class Results:
             file,
             {
                 "format": FORMAT,
+                "data": self.data,
                 "evaluations": [one.to_dict() for one in self.evaluations],
                 "baselines": [row.to_dict() for row in self.baselines],
             },
@@ -204,6 +212,7 @@ class Results:
             return Results(
                 evaluations=tuple(_evaluation(one, where=str(file)) for one in stored["evaluations"]),
                 baselines=tuple(_row(one) for one in stored["baselines"]),
+                data=stored.get("data"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(file, f"is damaged ({error!r})", do="write it again with `dias eval`") from None
