@@ -68,7 +68,7 @@ def _lengths(methods: Sequence[Method]) -> str:
     by_length: dict[str, list[str]] = {}
     for method in methods:
         by_length.setdefault(_length(method), []).append(method.name)
-    data = to_dict(methods[0].runs[0].recipe.data.train)["path"]
+    data = to_dict(methods[0].runs[0].recipe.data.train).get("path", "sample photos")
     if len(by_length) == 1:
         return f"Trained on {data}: {next(iter(by_length))}."
     parts = [f"{', '.join(names)}: {steps}" for steps, names in by_length.items()]

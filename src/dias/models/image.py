@@ -66,6 +66,8 @@ class ImageModelConfig:
         if (self.tokenizer is None) != (self.target == "features"):
             needs = "needs a tokenizer" if self.tokenizer is None else "has no use for model.tokenizer"
             raise SettingError("model.target", self.target, needs)
+        if self.target == "codes_and_features" and self.decoder.kind in ("code_ar", "diffusion"):
+            raise SettingError("model.target", self.target, f"but {self.decoder.kind} explains codes alone")
         if self.tuned_blocks and not isinstance(backbone, FrozenBackbone):
             raise SettingError(
                 "model.tuned_blocks", self.tuned_blocks, "needs the ViT whose last blocks they are"

@@ -14,7 +14,7 @@ class SlotOutput:
 
     Attributes:
         slots: one vector an object; rows whose `mask` is False mean nothing.
-        mask: True = the slot is kept, False = it was merged into another.
+        mask: True = the slot is kept, False = it was merged into another, or dropped.
         attention: one map an iteration; every token's column sums to 1 over slots, masked slots have 0.
         attention_logits: the same before the softmax over slots (-inf where masked).
         target: what the decoder has to explain; None if it was not asked.

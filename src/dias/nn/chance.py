@@ -39,7 +39,7 @@ def normal(*shape: int, chance: Chance, device: torch.device) -> Tensor:
 
 
 def gumbel(*shape: int, chance: Chance, device: torch.device) -> Tensor:
-    """Standard Gumbel float32 numbers: their addition makes an argmax a draw from the softmax."""
+    """Standard Gumbel float32 numbers: the argmax of logits plus them is a draw from the softmax."""
     drawn = uniform(*shape, chance=chance, device=device)
     return -(-drawn.clamp(min=torch.finfo(drawn.dtype).tiny).log()).log()
 

@@ -17,6 +17,7 @@ from dias.data.samples import ImageSource, Skipped
 from dias.errors import SettingError
 from dias.features import FeatureCache, check_some, unreadable
 from dias.models.image import ImageModel
+from dias.nn.tokenizers import FeatureVQConfig
 from dias.nn.whitening import FeaturePCA
 from dias.training.parts import held_out, some_of
 from dias.training.processes import any_of_all
@@ -104,7 +105,9 @@ class TrainingData(L.LightningDataModule):
             return self._pictures(seed=self.recipe.training.seed, policy=data.bad_images)
         if model.tuned_blocks:
             return self._cached_pictures(cache)
-        pictures = None if model.tokenizer is None else self._cached_pictures(cache)
+        codes_of_features = isinstance(model.tokenizer, FeatureVQConfig) and self.recipe.earlier is not None
+        without = model.tokenizer is None or codes_of_features  # which is trained, though, on pictures
+        pictures = None if without else self._cached_pictures(cache)
         return CachedViews(lambda index, view: cache.read(self.indices[index], view), pictures=pictures)
 
     def _cached_pictures(self, cache: FeatureCache) -> ViewedImages:

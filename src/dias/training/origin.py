@@ -26,9 +26,10 @@ def check_folder(recipe: Recipe, folder: Path, *, resume: bool) -> None:
     if not (folder / STATE).exists():
         raise DiasError(f"{folder / STATE}: does not exist, there is nothing to resume; leave --resume out")
     before = read_recipe(str(folder / "recipe.yaml"))
-    now = recipe.data  # what may be changed: no readable picture is seen otherwise
+    now = recipe.data  # what may be changed: no readable picture is seen otherwise, no batch is another
     data = replace(before.data, workers=now.workers, bad_images=now.bad_images)
-    if replace(before, data=data) != recipe:
+    training = replace(before.training, accumulate=recipe.training.accumulate)
+    if replace(before, data=data, training=training) != recipe:
         raise DiasError(
             f"{folder / 'recipe.yaml'}: differs from the recipe now given; resume with the same settings"
         )
@@ -62,10 +63,31 @@ def check_origin(folder: Path, origin: dict[str, str]) -> None:
             )
 
 
-def start_folder(recipe: Recipe, folder: Path, origin: dict[str, str], *, weights: str, resume: bool) -> None:
-    """Write the recipe and where everything comes from; `weights` names the source of the backbone's."""
+def start_folder(
+    recipe: Recipe,
+    folder: Path,
+    origin: dict[str, str],
+    *,
+    weights: str,
+    tokenizer: str | None = None,
+    resume: bool,
+) -> None:
+    """Write the recipe and where everything comes from.
+
+    Args:
+        recipe: of the run.
+        folder: of the run.
+        origin: hashes, as `origin_of` gives them.
+        weights: the source of the backbone's.
+        tokenizer: what a tokenizer that is trained now began from, where there was a choice.
+        resume: whether the run goes on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     save_recipe(recipe, folder / "recipe.yaml")
-    known = record(**origin).to_dict()
+    known = record(**origin).to_dict() | {"weights": weights}
+    if tokenizer is not None:
+        known["tokenizer"] = tokenizer
     name = "provenance-resumed.json" if resume else "provenance.json"
-    write_json(folder / name, known | {"weights": weights})
+    write_json(
+        folder / name, known | {"weights": weights} | ({} if tokenizer is None else {"tokenizer": tokenizer})
+    )

@@ -13,6 +13,7 @@ from dias.checkpoints import fill, fill_tokenizer, find
 from dias.errors import LoadingError, SettingError, TrainingError
 from dias.files import sha256
 from dias.models.image import ImageModel
+from dias.nn.slots.metaslot import MetaSlotConfig
 from dias.training.cost import CostMeter
 from dias.training.data import TrainingData
 from dias.training.interruption import Listening
@@ -20,7 +21,7 @@ from dias.training.module import ImageTraining, Training
 from dias.training.needs import needs_of
 from dias.training.origin import check_folder, check_origin, origin_of, start_folder
 from dias.training.processes import is_first, lost_another
-from dias.training.recipe import Recipe, TeacherStage
+from dias.training.recipe import Recipe, TeacherStage, TokenizerStage
 from dias.training.saving import STATE, saved_step
 from dias.training.teacher import load_teacher
 from dias.training.tokenizing import TokenizerTraining, TokenizerValidation
@@ -47,16 +48,30 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
     """
     machine = machine or Machine()
     _quiet()
+    _check_parts(recipe)
     if recipe.earlier is None:
-        if recipe.model.tokenizer is not None and recipe.training.start is None:
-            raise SettingError(
-                "model.tokenizer", "", "is to be trained first: add earlier: {kind: tokenizer}"
-            )
         return _train(recipe, folder, machine=machine, resume=resume)
     if not resume:
         check_folder(recipe, folder, resume=False)
     before = _earlier(recipe, folder, machine=machine, resume=resume)
     return _train(recipe, folder, machine=machine, resume=(folder / STATE).exists(), before=before)
+
+
+def _check_parts(recipe: Recipe) -> None:
+    """See that stages and losses find what they need."""
+    tokenizer, earlier = recipe.model.tokenizer, recipe.earlier
+    if tokenizer is not None and earlier is None and recipe.training.start is None:
+        raise SettingError(
+            "model.tokenizer.kind", tokenizer.kind, "is to be trained first: add earlier: {kind: tokenizer}"
+        )
+    if tokenizer is None and isinstance(earlier, TokenizerStage):
+        raise SettingError("earlier.kind", earlier.kind, "but the model has none: set model.tokenizer")
+    if isinstance(recipe.model.aggregation, MetaSlotConfig) and recipe.objective.distillation != "none":
+        raise SettingError(
+            "objective.distillation",
+            recipe.objective.distillation,
+            "teaches nothing to metaslot, whose first map has no gradient; take none",
+        )
 
 
 def _earlier(recipe: Recipe, folder: Path, *, machine: Machine, resume: bool) -> Path:
@@ -110,13 +125,13 @@ def _train(
         resume=resume,
         validating=TokenizerValidation if tokenizer else Validation,
     )
+    begun = _start_tokenizer(model, shown=trainer.is_global_zero) if tokenizer and not resume else None
     if trainer.is_global_zero:
         if not tokenizer:
             needed = needs_of(recipe, model, data.validation, devices=machine.devices, nodes=machine.nodes)
             needed.tell(folder, gpu=trainer.strategy.root_device.type == "cuda", shown=machine.progress)
-        start_folder(recipe, folder, origin, weights=backbone.weights.source, resume=resume)
-    if tokenizer and not resume:
-        _start_tokenizer(model, shown=trainer.is_global_zero)
+        source = backbone.weights.source
+        start_folder(recipe, folder, origin, weights=source, tokenizer=begun, resume=resume)
     module = TokenizerTraining(recipe, model) if tokenizer else _image_training(recipe, model, before)
     with listening.heard():
         _fit(trainer, module, data, folder, resume=resume)
@@ -142,12 +157,13 @@ def _first_weights(recipe: Recipe, model: ImageModel, data: TrainingData, before
         fill_tokenizer(model, before)
 
 
-def _start_tokenizer(model: ImageModel, *, shown: bool) -> None:
+def _start_tokenizer(model: ImageModel, *, shown: bool) -> str | None:
     """Give it its first weights, and say which they are where published ones are looked for."""
     assert model.tokenizer is not None
     line = model.tokenizer.start()
     if line and shown:
         print(line, file=sys.stderr)
+    return line
 
 
 def _fit(trainer: L.Trainer, module: Training, data: TrainingData, folder: Path, *, resume: bool) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from dias.backbones import Backbone, BackboneConfig, Tokens
 from dias.checkpoints import load_model
-from dias.errors import DiasError
+from dias.errors import DiasError, SettingError
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
 from dias.nn.chance import Chance
@@ -44,7 +44,9 @@ class Teacher(nn.Module):
             assert seen.images is not None
             seen = self.model.see(seen.images)
         output = self.model.from_tokens(seen, generator=generator)
-        assert output.decoder_attention is not None
+        if output.decoder_attention is None:
+            kind = self.model.config.decoder.kind
+            raise SettingError("earlier.model.decoder.kind", kind, "gives no attention to learn from")
         return output
 
 

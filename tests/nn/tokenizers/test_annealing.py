@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dias.nn.chance import Share
-from dias.nn.tokenizers.annealing import cosine_between, gumbel
+from dias.nn.chance import Share, gumbel
+from dias.nn.tokenizers.annealing import cosine_between
 
 CPU = torch.device("cpu")
 

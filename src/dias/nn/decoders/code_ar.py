@@ -79,17 +79,18 @@ class CodeARDecoder(nn.Module):
     ) -> Decoded:
         """Logits over the codes of every position, from the true codes before it; nothing is random.
 
-        The error is the cross-entropy, in nats, mean over positions. The map is given in evaluation.
+        The error is the cross-entropy, in nats, mean over positions. No map is given: SLATE's and VVO's masks
+        are the aggregation's.
 
         Raises:
             DiasError: the target has no codes.
         """
         if target.codes is None:
             raise DiasError("code_ar predicts codes, and the target has none: set model.target to codes")
-        x, attention = self.transformer(target.tokens, slots, kept, with_map=not self.training)
+        x, _ = self.transformer(target.tokens, slots, kept, with_map=False)
         logits = self.out(x)
         nats = F.cross_entropy(logits.float().mT, target.codes, reduction="none")  # b m
-        return Decoded(reconstruction=logits, attention=attention, error=nats.mean(dim=1))
+        return Decoded(reconstruction=logits, attention=None, error=nats.mean(dim=1))
 
     @torch.no_grad()
     def generate(

@@ -21,7 +21,7 @@ from dias.nn.slots.thresholds import Evidence, Threshold
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AggregationConfig:
-    """Settings of Slot Attention; the last five are what DIAS adds, or BO-QSA.
+    """Settings of Slot Attention; from `bilevel` on: BO-QSA's, DIAS's, and `counted`, which is ours.
 
     Attributes:
         slot_dim: width of a slot.

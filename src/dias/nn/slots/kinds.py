@@ -1,7 +1,7 @@
 """The kinds of aggregation there are. A new one is a file beside this and its line in the union.
 
-Each has settings with `slot_dim` and `build(token_dim=)`, and a module that takes tokens, queries and
-`reduce` and gives `Aggregated`.
+Each has settings with `slot_dim` and `build(token_dim=)`, and a module that takes tokens, queries,
+`reduce=` and `generator=`, and gives `Aggregated`.
 """
 
 from typing import Annotated

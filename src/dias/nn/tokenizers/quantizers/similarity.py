@@ -14,8 +14,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
-from dias.nn.chance import Chance
-from dias.nn.tokenizers.annealing import cosine_between, gumbel
+from dias.nn.chance import Chance, gumbel
+from dias.nn.tokenizers.annealing import cosine_between
 from dias.nn.tokenizers.quantizers.output import Quantized
 
 
