@@ -162,7 +162,7 @@ def test_a_threshold_is_a_number_or_a_kind(told: object, meant: object) -> None:
     ("told", "fault"),
     [
         (3, "threshold.*less than or equal to 2, got 3"),
-        ("gab", "threshold: Input tag 'gab'.*'gap'"),
+        ("gab", "threshold: there is no kind 'gab'.*'gap'"),
         ({"kind": "gap", "flor": 1}, r"threshold\.flor: unknown key; did you mean floor\?"),
     ],
 )
