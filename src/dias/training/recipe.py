@@ -74,7 +74,7 @@ class TrainingConfig:
         reduce_probability: how often redundancy is reduced for a picture in training (p_reduce).
         reduce_from: share of training that passes before: early slots are all alike, and would be merged.
         reduce_ramp: share of training, after that, in which the probability rises along a cosine; 0: at once.
-        precision: bf16 means mixed precision.
+        precision: bf16 means mixed precision, and float32 on a processor that has no bf16.
         validate_every: steps between validations; the state to resume from is saved there too.
     """
 

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from dias.data.samples import ImageSource
 from dias.errors import DiasError, SettingError
+from dias.precision import arithmetic
 from dias.training.company import Company
 from dias.training.cost import CostMeter
 from dias.training.interruption import Interruption, Listening
@@ -91,18 +92,20 @@ def make_trainer(
         progress=progress,
     )
     cuda = torch.cuda.is_available()
+    on_gpu = cuda and machine.accelerator != "cpu"
+    half = arithmetic(training.precision, torch.device("cuda" if on_gpu else "cpu")) == torch.bfloat16
     if machine.accelerator == "gpu" and not cuda:
         raise SettingError(
             "--accelerator", "gpu", "but PyTorch sees none; take cpu, or install PyTorch for CUDA"
         )
-    if cuda and machine.accelerator != "cpu" and machine.devices > torch.cuda.device_count():
+    if on_gpu and machine.devices > torch.cuda.device_count():
         raise SettingError("--devices", machine.devices, f"but there are {torch.cuda.device_count()} GPUs")
     return L.Trainer(
-        accelerator="gpu" if cuda and machine.accelerator != "cpu" else "cpu",
+        accelerator="gpu" if on_gpu else "cpu",
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy="ddp" if processes > 1 else "auto",
-        precision="bf16-mixed" if training.precision == "bf16" else "32-true",
+        precision="bf16-mixed" if half else "32-true",
         max_steps=training.steps,
         max_epochs=1,
         accumulate_grad_batches=training.accumulate,
