@@ -17,7 +17,7 @@ from dias.evaluation.passes import backbone_of, both_passes, device_of
 from dias.evaluation.protocol import EvaluationConfig
 from dias.evaluation.results import Evaluation
 from dias.files import write_atomic, write_json
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.viz import contact_sheet, ground_truth_colours, overlay
 

@@ -14,7 +14,7 @@ from dias.data.inside import inside
 from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError, SettingError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 Year = Literal[2007, 2012]
 Split = Literal["train", "val", "trainval", "test", "trainaug"]

@@ -19,7 +19,7 @@ from dias.data.inside import inside
 from dias.data.samples import ClipSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 Split = Literal["train", "valid", "test"]
 Edition = Literal["2019", "2021", "2022", "hq"]
