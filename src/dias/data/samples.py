@@ -1,10 +1,10 @@
 """What a data set gives: an image or a clip, what is known of its objects; and what each set promises."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -129,6 +129,28 @@ class Scenes(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a copy of a data set was made from.
+
+    Attributes:
+        settings: of the data set (kind, split, ...), but for its path: that may be of another machine.
+        fingerprint: of the data set.
+    """
+
+    settings: Mapping[str, Any]
+    fingerprint: str
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """A data set that is a copy of another, whose settings it hides."""
+
+    def origin(self) -> Origin:
+        """What it was made from."""
+        ...
+
+
 @runtime_checkable
 class EncodedImages(Protocol):
     """A data set of images that can hand over their files, so that a copy is exact and no larger."""
@@ -215,6 +237,12 @@ def picture_of(source: ImageSource, index: int) -> ImageSample:
         return source.picture(index)
     sample = source[index]
     return ImageSample(image=sample.image, name=sample.name)
+
+
+def known_by(source: ImageSource) -> tuple[str, ...]:
+    """Fingerprints that tell a data set's pictures: its own; of a copy, that of what was copied too."""
+    own = source.fingerprint()
+    return (own, source.origin().fingerprint) if isinstance(source, Copied) else (own,)
 
 
 def fingerprint_below(folder: Path, names: Iterable[str]) -> str:

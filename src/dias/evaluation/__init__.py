@@ -2,7 +2,14 @@
 
 from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig, Rules, rules_of
 from dias.evaluation.results import Evaluation, Results, Row, Scores
-from dias.evaluation.run import Candidate, candidate, evaluate, evaluate_all, evaluate_clustering
+from dias.evaluation.run import (
+    Candidate,
+    candidate,
+    evaluate,
+    evaluate_all,
+    evaluate_clustering,
+    seen_in_training,
+)
 from dias.evaluation.tables import Summary, markdown, summarize, table
 
 __all__ = [
@@ -21,6 +28,7 @@ __all__ = [
     "evaluate_clustering",
     "markdown",
     "rules_of",
+    "seen_in_training",
     "summarize",
     "table",
 ]
