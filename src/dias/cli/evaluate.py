@@ -111,6 +111,7 @@ def evaluate(
         EvaluationConfig,
         candidate,
         evaluate_all,
+        require_masks,
         rules_of,
         seen_in_training,
         summarize,
@@ -137,6 +138,7 @@ def evaluate(
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
     print(in_words(data, source), file=sys.stderr)
+    require_masks(source)
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
     for file in seen_in_training(candidates, source):
         print(f"warning: {file}: was trained on these very pictures; measure it on others", file=sys.stderr)

@@ -152,6 +152,15 @@ class Copied(Protocol):
 
 
 @runtime_checkable
+class Unlabelled(Protocol):
+    """A data set of images or clips that may tell, before any is read, that nobody has labelled them."""
+
+    def without_masks(self) -> str | None:
+        """Which file has none, why, and what to do; None where there are masks."""
+        ...
+
+
+@runtime_checkable
 class EncodedImages(Protocol):
     """A data set of images that can hand over their files, so that a copy is exact and no larger."""
 

@@ -11,6 +11,7 @@ from dias.evaluation.run import (
     seen_in_training,
 )
 from dias.evaluation.tables import Summary, markdown, summarize, table
+from dias.evaluation.views import require_masks
 
 __all__ = [
     "Candidate",
@@ -27,6 +28,7 @@ __all__ = [
     "evaluate_all",
     "evaluate_clustering",
     "markdown",
+    "require_masks",
     "rules_of",
     "seen_in_training",
     "summarize",

@@ -119,7 +119,7 @@ def draw_pictures(
 
 def _truth(sample: ImageSample) -> UInt8[np.ndarray, "h w 3"]:
     if sample.mask is None:
-        raise DiasError(f"{sample.name}: has no masks, so it cannot be evaluated; use `dias segment` on it")
+        raise DiasError(f"{sample.name}: has no masks, so it cannot be measured; use `dias segment` on it")
     labels = np.unique(sample.mask, return_inverse=True)[1].reshape(sample.mask.shape).astype(np.int32)
     return overlay(sample.image, labels, palette=ground_truth_colours(int(labels.max()) + 1))
 

@@ -167,6 +167,15 @@ class Ytvis:
         names = {name for video in self._videos for name in video.file_names}
         return fingerprint_below(self.folder, names)
 
+    def without_masks(self) -> str | None:
+        """Where the file holds no annotation at all."""
+        if self._tracks is not None:
+            return None
+        return (
+            f"{self.file}: holds no annotations (of valid and test only 2022 has published ones), "
+            "so it cannot be measured; take split=train, or hq=true with HQ's files"
+        )
+
     def encoded(self, index: int, frame: int) -> bytes:
         """The JPEG of a frame."""
         return (self.folder / self._videos[index].file_names[frame]).read_bytes()
