@@ -139,12 +139,33 @@ def test_every_split_of_clips_is_read_and_compared_with_what_was_published(toys:
 def test_of_a_clip_every_broken_frame_is_named(toys: Path) -> None:
     (toys / "val" / "clip-1" / "2.png").write_text("broken")
     (toys / "val" / "clip-1" / "27.mask.png").write_text("broken")
-    [part] = look(toys, split="val").parts
+    [part] = look(toys, split="val", pictures=2).parts
     assert [(fault.name, Path(fault.file).name) for fault in part.faults] == [
         ("clip-1", "2.png"), ("clip-1", "27.mask.png"),
     ]  # fmt: skip
+    seen = part.statistics
+    assert seen is not None
+    assert seen.frames == 30 + 28  # all that are whole, those beside a broken one too
+    assert seen.objects == (Bar(label="1", count=29), Bar(label="2", count=29))
+    assert seen.classes == (Bar(label="7", count=4), Bar(label="9", count=2))
+    assert seen.clips is not None
+    assert (seen.clips.lengths.least, seen.clips.lengths.most) == (30, 30)  # as they should be
+    assert seen.clips.seen is not None
+    assert (seen.clips.seen.least, seen.clips.seen.most) == (0.5, 1.0)
+    assert [one.caption for one in part.drawn] == [
+        "clip-0: 30 frames, 2 objects", "clip-1: 28 frames, 2 objects",
+    ]  # fmt: skip
+
+
+def test_a_clip_without_one_whole_frame_does_not_take_the_others_along(toys: Path) -> None:
+    for place in range(30):
+        (toys / "val" / "clip-1" / f"{place}.mask.png").write_text("broken")
+    [part] = look(toys, split="val", pictures=2).parts
     assert part.statistics is not None
-    assert part.statistics.frames == 30  # of the whole clip alone
+    assert part.statistics.frames == 30
+    assert part.statistics.clips is not None
+    assert part.statistics.clips.objects == (Bar(label="2", count=1),)
+    assert [one.caption for one in part.drawn] == ["clip-0: 30 frames, 2 objects"]
 
 
 def test_a_split_is_chosen_by_name_or_as_a_setting(toys: Path) -> None:
