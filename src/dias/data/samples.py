@@ -152,6 +152,15 @@ class Copied(Protocol):
 
 
 @runtime_checkable
+class SharedSamples(Protocol):
+    """A data set of images or clips whose splits share some of them."""
+
+    def shared(self, index: int) -> str:
+        """The same in two splits for the very same sample, labels included; no two data sets share it."""
+        ...
+
+
+@runtime_checkable
 class Unlabelled(Protocol):
     """A data set of images or clips that may tell, before any is read, that nobody has labelled them."""
 

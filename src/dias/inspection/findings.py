@@ -168,8 +168,8 @@ class Inspection:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """Of all parts."""
-        return tuple(fault for part in self.parts for fault in part.faults)
+        """Of all parts; one that several parts share is told once."""
+        return tuple(dict.fromkeys(fault for part in self.parts for fault in part.faults))
 
     @property
     def stopped(self) -> bool:

@@ -135,6 +135,10 @@ class Voc:
         """Path below the year's folder, such as `JPEGImages/2007_000032.jpg`."""
         return f"JPEGImages/{self.ids[index]}.jpg"
 
+    def shared(self, index: int) -> str:
+        """File of its picture or masks: trainval is train and val, trainaug has masks of its own."""
+        return str(self.folder / ("JPEGImages" if self.mode == "none" else self.masks) / self.ids[index])
+
     def fingerprint(self) -> str:
         """SHA-256 over names and sizes of the pictures."""
         return fingerprint_below(self.folder, map(self.name, range(len(self))))
