@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from dias.data.images import as_rgb, read_colours, read_image, read_mask, read_shades
 from dias.errors import DiasError, FileError, SampleError
@@ -113,6 +113,66 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     exif[0x0112] = orientation
     image = Image.fromarray(np.ascontiguousarray(stored))
     assert (read_image(saved(tmp_path, image, "a.png", exif=exif)) == COLOURS).all()
+
+
+NUMBERS = np.arange(12, dtype=np.uint8).reshape(3, 4)
+
+
+def exif_of(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def a_picture(tmp_path: Path, orientation: int | None) -> Path:
+    """4 x 3 pixels as stored; the file says how it is to be turned."""
+    tag = {} if orientation is None else {"exif": exif_of(orientation)}
+    return saved(tmp_path, Image.new("RGB", (4, 3), "red"), "a.jpg", **tag)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_mask_is_not_turned_where_its_picture_is_not(tmp_path: Path, orientation: int) -> None:
+    """As in published data sets: whatever its tag says."""
+    file = saved(tmp_path, Image.fromarray(NUMBERS), "a.png", exif=exif_of(orientation))
+    assert (read_mask(file) == NUMBERS).all()
+    assert (read_colours(file) == NUMBERS.astype(int) * 0x10101).all()
+    assert (read_shades(file) * 255 == NUMBERS).all()
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_mask_with_the_tag_of_its_upright_picture_is_turned_along(tmp_path: Path, orientation: int) -> None:
+    picture = a_picture(tmp_path, orientation)
+    file = saved(tmp_path, Image.fromarray(NUMBERS), "a.png", exif=exif_of(orientation))
+    mask = read_mask(file, size=read_image(picture).shape[:2], seen_on=picture)
+    shown = ImageOps.exif_transpose(Image.open(file))
+    assert (mask == np.asarray(shown)).all()
+    assert not np.array_equal(mask, NUMBERS)
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 3, 6])
+def test_a_mask_without_a_tag_was_drawn_on_what_is_seen(tmp_path: Path, orientation: int | None) -> None:
+    picture = a_picture(tmp_path, orientation)
+    drawn = NUMBERS.reshape(read_image(picture).shape[:2])
+    for tag in ({}, {"exif": exif_of(1)}):
+        file = saved(tmp_path, Image.fromarray(drawn), "a.png", **tag)
+        assert (read_mask(file, size=drawn.shape, seen_on=picture) == drawn).all()
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 3, 8])
+def test_a_mask_that_is_turned_otherwise_than_its_picture_is_refused(
+    tmp_path: Path, orientation: int | None
+) -> None:
+    picture = a_picture(tmp_path, orientation)
+    file = saved(tmp_path, Image.fromarray(NUMBERS), "a.png", exif=exif_of(6))
+    with pytest.raises(SampleError, match=rf"a\.png: .*\(orientation 6\).*not so \({orientation or 1}\)"):
+        read_mask(file, size=read_image(picture).shape[:2], seen_on=picture)
+
+
+def test_a_mask_drawn_on_the_stored_pixels_of_a_turned_picture_says_what_to_do(tmp_path: Path) -> None:
+    picture = a_picture(tmp_path, 6)
+    file = saved(tmp_path, Image.fromarray(NUMBERS), "a.png")
+    with pytest.raises(SampleError, match=r"is \(3, 4\), its picture \(4, 3\).*save the mask as the picture"):
+        read_mask(file, size=(4, 3), seen_on=picture)
 
 
 def test_a_long_panorama_is_fine(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Reads pictures and masks of every kind people have, and says plainly what is wrong with the others."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from dias.data.jpeg import usual_jpeg
 from dias.errors import DiasError, SampleError
@@ -46,7 +47,7 @@ def read_image(
     usual = usual_jpeg(file, content, upright=upright)
     if usual is not None:
         return usual
-    image = _open(file, content, upright=upright)
+    image = _open(file, content, turned=_upright if upright else Image.Image.copy)
     try:
         return _converted(image)
     except ValueError:
@@ -74,7 +75,7 @@ def as_rgb(picture: np.ndarray | Image.Image) -> UInt8[np.ndarray, "h w 3"]:
             picture = Image.fromarray(picture)
     try:
         if isinstance(picture, Image.Image) and min(picture.size) >= _SMALLEST_SIDE:
-            return _converted(ImageOps.exif_transpose(picture))
+            return _converted(_upright(picture))
     except ValueError:
         pass  # a mode that has no way to RGB
     raise DiasError(
@@ -84,19 +85,29 @@ def as_rgb(picture: np.ndarray | Image.Image) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def read_mask(
-    file: Path, *, size: tuple[int, int] | None = None, content: bytes | None = None
+    file: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    content: bytes | None = None,
+    seen_on: Path | None = None,
 ) -> Int32[np.ndarray, "h w"]:
     """Segment number of each pixel, 0 = background, from a PNG of numbers (1 to 16 bits, or a palette).
+
+    A mask is turned as its picture is. In a published data set neither is. In a user's folder pictures are
+    turned by their EXIF tag; a mask that has the very same tag lies as its picture's file does, and is turned
+    along; one without a tag was drawn on what is seen; any other tag says nothing of how the two lie.
 
     Args:
         file: the mask; of a palette picture the index is the number, the colours mean nothing.
         size: height and width that the mask must have.
         content: the file's bytes, as in `read_image`.
+        seen_on: its picture, if that is read upright. None: both are read as they are stored.
 
     Raises:
-        SampleError: the file cannot be read, is no picture of numbers, or not of `size`.
+        SampleError: the file cannot be read, is no picture of numbers, not of `size`, or has an EXIF tag that
+            turns it otherwise than its picture.
     """
-    image = _opened_mask(file, content, size=size)
+    image = _opened_mask(file, content, size=size, seen_on=seen_on)
     if image.mode not in ("1", "L", "P", "I", *_SIXTEEN_BIT):
         raise SampleError(
             file,
@@ -148,28 +159,69 @@ def read_shades(file: Path, *, size: tuple[int, int] | None = None) -> Float32[n
     raise SampleError(file, f"has mode {image.mode!r}, expected grey of 8 or 16 bits", do="copy it again")
 
 
-def _opened_mask(file: Path, content: bytes | None, *, size: tuple[int, int] | None) -> Image.Image:
+def _opened_mask(
+    file: Path,
+    content: bytes | None,
+    *,
+    size: tuple[int, int] | None,
+    seen_on: Path | None = None,
+) -> Image.Image:
     """Open what belongs to a picture pixel by pixel; `size` is that of the picture."""
-    image = _open(file, content)
+    turned = Image.Image.copy if seen_on is None else _as_its_picture(file, seen_on)
+    image = _open(file, content, turned=turned)
     if image.format == "JPEG":
         raise SampleError(file, "the mask is a JPEG, which changes numbers", do="write it as PNG")
     if size is not None and (image.height, image.width) != size:
+        sideways = seen_on is not None and image.size == size
         raise SampleError(
             file,
             f"the mask is {(image.height, image.width)}, its picture {size} (height, width)",
-            do="resize neither: find which of the two belongs to another sample",
+            do="if an EXIF tag turns its picture, save the mask as the picture is seen"
+            if sideways
+            else "resize neither: find which of the two belongs to another sample",
         )
     return image
 
 
-def _open(file: Path, content: bytes | None, *, upright: bool = True) -> Image.Image:
-    """Open, check the size in the header, decode, turn upright where that is wanted."""
+def _as_its_picture(file: Path, picture: Path) -> Callable[[Image.Image], Image.Image]:
+    """What to do with a mask that is being read, for its upright picture."""
+
+    def turned(mask: Image.Image) -> Image.Image:
+        own = _orientation(mask)
+        if own == 1:
+            return mask.copy()
+        with Image.open(picture, formats=FORMATS) as opened:
+            wanted = _orientation(opened)
+        if own != wanted:
+            raise SampleError(
+                file,
+                f"the mask's EXIF tag turns it (orientation {own}), its picture's does not so ({wanted})",
+                do="turn its pixels to lie as the picture is seen, and save it without the tag",
+            )
+        return _upright(mask)
+
+    return turned
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned the way its EXIF tag says; a copy."""
+    return ImageOps.exif_transpose(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's number of how it is to be turned, 2 to 8; 1: not at all."""
+    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return found if found in range(2, 9) else 1
+
+
+def _open(file: Path, content: bytes | None, *, turned: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Open, check the size in the header, decode; `turned` gives a copy of it, upright if that is wanted."""
     try:
         with Image.open(file if content is None else io.BytesIO(content), formats=FORMATS) as image:
             _check_size(file, *image.size)
             rawmode = image.tile[0].args if image.tile else ""  # gone once the pixels are decoded
             image.load()
-            opened = ImageOps.exif_transpose(image) if upright else image.copy()
+            opened = turned(image)
             opened.format = image.format
             opened.info["dias rawmode"] = rawmode if isinstance(rawmode, str) else ""
             return opened

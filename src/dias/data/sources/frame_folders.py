@@ -116,7 +116,7 @@ class FrameFolders(FrameFiles):
         file = (self.masks / frame.relative_to(self.folder)).with_suffix(".png")
         if not file.exists():
             raise SampleError(frame, f"has no mask: {file} does not exist", do="add it, or leave out masks")
-        return read_mask(file, size=size)
+        return read_mask(file, size=size, seen_on=frame)
 
 
 def _clips(folder: Path, *, without: Path | None) -> list[tuple[str, list[str]]]:

@@ -86,7 +86,7 @@ class ImageFolder:
                 self.folder / name, f"has no mask: {file} does not exist", do="add it, or leave out masks"
             )
         height, width = picture.image.shape[:2]
-        mask = read_mask(file, size=(height, width))
+        mask = read_mask(file, size=(height, width), seen_on=self.folder / name)
         return replace(picture, mask=mask, boxes=boxes_from_labels(mask, int(mask.max())))
 
     def picture(self, index: int) -> ImageSample:

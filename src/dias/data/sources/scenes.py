@@ -80,7 +80,7 @@ class Scenes:
 
     def picture(self, index: int) -> ImageSample:
         """Read a picture alone."""
-        return ImageSample(image=read_image(self.files[index]), name=self.name(index))
+        return ImageSample(image=read_image(self.files[index], upright=False), name=self.name(index))
 
     def encoded(self, index: int) -> bytes:
         """The picture's file."""
