@@ -70,6 +70,17 @@ def test_what_breaks_in_one_process_ends_all_with_a_line_each(
     assert any(told in line for line in lines), done.stderr
     assert all("is saved" in line and line.endswith("go on with --resume") for line in lines), done.stderr
     assert len(lines) == (1 if disturb is kill_a_process else 2), done.stderr
+    if disturb is kill_a_process:
+        return
+    step = saved_step(run)
+    assert step > EVERY  # saved when it broke, not at the validation before
+    assert all(line.endswith(f"; step {step} is saved: go on with --resume") for line in lines), done.stderr
+    if disturb is spoil_a_picture:
+        return
+    train(files, run, *TWO, *held_out, "--resume")
+    assert saved_step(run) == STEPS
+    train(files, tmp_path / "whole", *TWO, *held_out)
+    assert_same(run, tmp_path / "whole", processes=2)
 
 
 def copied(files: Path) -> Path:

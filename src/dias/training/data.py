@@ -14,13 +14,13 @@ from dias.data.blocks import Sharded
 from dias.data.frames import images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSource, Skipped
-from dias.errors import SettingError
+from dias.errors import LoadingError, SettingError
 from dias.features import FeatureCache, check_some, unreadable
 from dias.models.image import ImageModel
 from dias.nn.tokenizers import FeatureVQConfig
 from dias.nn.whitening import FeaturePCA
 from dias.training.parts import held_out, some_of
-from dias.training.processes import any_of_all
+from dias.training.processes import Agreement, any_of_all
 from dias.training.recipe import Recipe
 
 PCA_TOKENS = 100_000
@@ -32,13 +32,34 @@ class Remaining:
 
     It has no length: Lightning counts the batches of the whole run and ends at `max_steps`. The two methods
     are what Lightning asks of a loader before it goes on in the middle of an epoch.
+
+    Several processes agree before each batch that every one has its own, so that a batch that cannot be made
+    is an error in all of them, between the same two steps: one alone would leave the others waiting for its
+    gradients. Every process must make it, at the same time.
     """
 
     def __init__(self, loader: DataLoader[Batch]) -> None:
         self.loader = loader
+        self._agreement = Agreement()
 
     def __iter__(self) -> Iterator[Batch]:
-        return iter(self.loader)
+        """Give batch after batch.
+
+        Raises:
+            LoadingError: a batch of this process, or of another, cannot be made.
+        """
+        batches = iter(self.loader)
+        while True:
+            batch, fault = None, None
+            try:
+                batch = next(batches, None)
+            except LoadingError as error:
+                fault = error
+            if self._agreement.largest(int(fault is not None)):
+                raise fault or LoadingError("another process failed")
+            if batch is None:
+                return
+            yield batch
 
     def state_dict(self) -> dict[str, int]:
         """Nothing: the step is the state."""

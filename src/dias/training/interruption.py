@@ -65,7 +65,8 @@ class Interruption(L.Callback):
     """When a signal was heard: finish the step, save the state, stop.
 
     Several processes agree before the first step and after each whether one of them was asked to stop, so
-    that all stop at the same one. A run of one process is also saved when its next batch cannot be made.
+    that all stop at the same one. A run is also saved when its next batch cannot be made: an error in all
+    processes at once (`dias.training.data.Remaining`).
     """
 
     def __init__(self, folder: Path, listening: Listening, *, resumed: bool) -> None:
@@ -108,9 +109,8 @@ class Interruption(L.Callback):
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Save what has been reached, if only a batch is missing."""
-        alone = trainer.world_size == 1  # others wait for this one's gradients, not for its state
-        if isinstance(exception, LoadingError) and alone and self._between_steps and trainer.global_step:
+        """Save what has been reached, if only a batch is missing; all processes do, as each waits for all."""
+        if isinstance(exception, LoadingError) and self._between_steps and trainer.global_step:
             trainer.save_checkpoint(self.folder / STATE)
 
     def _stop_if_asked(self, trainer: L.Trainer, *, save: bool) -> None:

@@ -44,8 +44,8 @@ def train(recipe: Recipe, folder: Path, *, machine: Machine | None = None, resum
         DiasError: the folder holds a run already and `resume` is False; or there is nothing to resume; or the
             recipe differs from the one that the run was started with; or the disk has too little room.
         Interrupted: Ctrl-C, SIGTERM or SIGUSR1 came, and the state has been saved.
-        TrainingError: the loss is not a number; or a batch could not be made: the state has been saved, if
-            this is the only process; or another process failed.
+        TrainingError: the loss is not a number; or a batch could not be made, here or in another process: the
+            state has been saved; or another process is gone.
     """
     machine = machine or Machine()
     _quiet()
