@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dias.models import ImageModel
+from moving import every_weight_moves
 
 
 def toy_features(
@@ -23,19 +24,23 @@ def toy_features(
 
 
 def fit(model: ImageModel, features: Tensor, *, steps: int, lr: float = 3e-3) -> tuple[float, float]:
-    """Train on these alone, selection always on; the reconstruction error before and after, in evaluation."""
+    """Train on these alone, selection always on; the reconstruction error before and after, in evaluation.
+
+    Fails if training leaves a weight where it was.
+    """
     torch.manual_seed(1)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     first = error(model, features)
     model.train()
-    for _ in range(steps):
-        output = model.from_features(features)
-        assert output.error is not None
-        loss = output.error.mean() + sum(output.penalties.values())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+    with every_weight_moves(model):
+        for _ in range(steps):
+            output = model.from_features(features)
+            assert output.error is not None
+            loss = output.error.mean() + sum(output.penalties.values())
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
     return first, error(model, features)
 
 

@@ -79,3 +79,18 @@ def test_every_method_has_a_page() -> None:
     told = "".join((ROOT / page).read_text(encoding="utf-8") for page in ALL if "methods/" in page)
     methods = {recipe_file(name) for name in shipped() if recipe_file(name).parent.name == "methods"}
     assert [file.stem for file in methods if f"`{file.stem}`" not in told] == []
+
+
+def test_every_method_has_an_overfit_test_on_the_page_of_those() -> None:
+    """`docs/overfitting.md` names each recipe, beside a test that there is."""
+    page = (ROOT / "docs" / "overfitting.md").read_text(encoding="utf-8")
+    rows = [
+        line
+        for line in page.splitlines()
+        if line.startswith("| ") and ("::test_" in line or "the same" in line)
+    ]
+    methods = {file.stem for file in (ROOT / "src" / "dias" / "recipes" / "methods").glob("*.yaml")}
+    told = {name for row in rows for name in re.findall(r"`([\w-]+)`", row.split("|")[2])}
+    assert {name.removesuffix("-cpu") for name in methods} - told == set()
+    for file, test in re.findall(r"`([\w/]+\.py)::(test_\w+)`", page):
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), file
