@@ -17,11 +17,15 @@ def both_passes(
 ) -> tuple[SlotOutput, SlotOutput]:
     """Slots without reduction, and with reduction and re-initialization, from the same queries.
 
-    An image's queries depend on `seed` and its index alone, so batches of any size give the same masks.
+    An image's queries depend on `seed` and its index alone, so batches of any size give the same masks. The
+    decoder is asked for its map alone, and left out where it has none.
     """
     drawn = [model.queries(1, generator=_noise(seed, index)) for index in indices]
     queries = torch.cat(drawn).to(tokens.features.device)
-    plain, final = (model.from_tokens(tokens, queries, reduce=reduce) for reduce in (False, True))
+    decode = model.decoder.gives_map
+    plain, final = (
+        model.from_tokens(tokens, queries, reduce=reduce, decode=decode) for reduce in (False, True)
+    )
     return plain, final
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.nn.chance import Chance, normal, whole
+from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.dropout import draw_dropout_from_chance
@@ -65,11 +66,13 @@ class DiffusionConfig:
         return DiffusionDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
-class DiffusionDecoder(nn.Module):
+class DiffusionDecoder(DecoderPart):
     """A UNet that sees noised latents and, by cross-attention, the slots, and predicts the noise.
 
     Its masks are the aggregation's: the reference takes none from the UNet either.
     """
+
+    gives_map = False
 
     def __init__(self, config: DiffusionConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
         super().__init__()
