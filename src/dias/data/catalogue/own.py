@@ -1,6 +1,7 @@
 """Data that is made, packed or brought by the user."""
 
 from dias.data.catalogue.entry import Count, DataSet
+from dias.errors import how_to_install
 
 OWN: tuple[DataSet, ...] = (
     DataSet(
@@ -53,7 +54,7 @@ OWN: tuple[DataSet, ...] = (
         title="Sample photos",
         about="seven photos that scikit-image and scikit-learn ship",
         mark="the word photos in place of a path",
-        layout=("none: pip install 'dias-ocl[compare]'",),
+        layout=(f"none: {how_to_install('compare')}",),
         site="https://scikit-image.org, https://scikit-learn.org",
         licence="see their sites",
         counts=(Count(samples=7),),

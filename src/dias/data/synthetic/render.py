@@ -11,7 +11,7 @@ from PIL import Image
 
 from dias.data.synthetic.scene import ObjectSpec, Scene, Surface
 from dias.data.synthetic.textures import texture
-from dias.errors import DiasError
+from dias.errors import DiasError, how_to_install
 
 _OVERSAMPLING = 2
 
@@ -61,7 +61,7 @@ def _mujoco() -> Any:
         import mujoco
     except ImportError as error:
         if "mujoco" in str(error) and getattr(error, "name", "") == "mujoco":
-            raise DiasError("rendering: mujoco is not installed; pip install 'dias-ocl[synth]'") from None
+            raise DiasError(f"rendering: mujoco is not installed; run: {how_to_install('synth')}") from None
         raise DiasError(_no_gl(error)) from None
     except AttributeError as error:  # what PyOpenGL says of a library that it cannot find
         raise DiasError(_no_gl(error)) from None
