@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from dias.config import STRICT, from_dict, merged, read_yaml, to_yaml, with_changes
+from dias.config import STRICT, Fraction, from_dict, merged, read_yaml, to_yaml, with_changes
 from dias.data.sources import Source
 from dias.errors import DiasError, FileError
 from dias.files import write_text
@@ -19,7 +19,6 @@ from dias.models.image import ImageModelConfig
 from dias.objectives import ObjectiveConfig, cosine_ramp
 
 _MOST_READERS = 16
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -41,7 +40,7 @@ class DataConfig:
 
     train: Source
     validation: Source | None = None
-    validation_share: Share = 0.02
+    validation_share: Fraction = 0.02
     validation_images: PositiveInt = 64
     cache: str | None = None
     size: PositiveInt = 224
@@ -83,13 +82,13 @@ class TrainingConfig:
     batch: PositiveInt = 32
     accumulate: PositiveInt = 1
     lr: PositiveFloat = 2e-4
-    warmup: Share = 0.05
-    floor: Share = 1e-3
+    warmup: Fraction = 0.05
+    floor: Fraction = 1e-3
     clip: PositiveFloat = 1.0
     clip_norm: Literal["l2", "max"] = "l2"
-    reduce_probability: Share = 0.5
-    reduce_from: Share = 0.0
-    reduce_ramp: Share = 1.0
+    reduce_probability: Fraction = 0.5
+    reduce_from: Fraction = 0.0
+    reduce_ramp: Fraction = 1.0
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     validate_every: PositiveInt = 1_000

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from dias.config import STRICT
+from dias.config import STRICT, Fraction
 from dias.errors import DiasError
 from dias.nn.chance import Chance
 from dias.nn.tokenizers.annealing import cosine_between
@@ -24,7 +24,6 @@ from dias.nn.tokenizers.tokenizer import Images, TokenizerPart
 from dias.nn.tokenizers.views import picture_error, to_grid, to_tokens
 
 Weight = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -52,7 +51,7 @@ class FeatureVQConfig:
     quantizer: Quantizer = Field(default_factory=SimilarityConfig)
     commitment: Weight = 0.25
     normalization: Weight = 0.1
-    residual_end: Share = 0.0
+    residual_end: Fraction = 0.0
     residual_until: Annotated[float, Field(gt=0, le=1)] = 0.5
 
     def build(self, *, channels: int, positions: int) -> "FeatureVQ":
