@@ -5,11 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import dias.training.validation
+from dias.checkpoints import fill_tokenizer
 from dias.nn.tokenizers import DVAE, FeatureVQ, ImageVQ, TokenizerPart
+from dias.training.data import TrainingData
+from dias.training.held_out import look_at
 from dias.training.recipe import Recipe, save_recipe
 from dias.training.run import train
 from tiny_run import QUIET, journal, make_files, recipe
@@ -64,6 +69,33 @@ def test_both_stages_by_one_command(
     assert all(torch.equal(value, first[name]) for name, value in taken.items())
     for folder in (tmp_path / "run", tmp_path / "run" / "tokenizer"):
         assert [line["step"] for line in journal(folder) if "val_reconstruction" in line] == [2, 4]
+    assert not any("val_perplexity" in line for line in journal(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("tokenizer", [DVAE_, IMAGE, FEATURE], ids=lambda values: values["kind"])
+def test_validation_tells_how_much_of_the_codebook_is_used(
+    tokenizer: dict[str, Any], files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the last checkpoint's codes of all held-out pictures, which come in three batches; counted anew."""
+    monkeypatch.setattr(dias.training.validation, "_BATCH", 3)
+    chosen = two_stages(files, tokenizer, CODE_AR, "codes")
+    train(chosen, tmp_path / "run", machine=QUIET)
+    last = tmp_path / "run" / "tokenizer" / "last.safetensors"
+    backbone = chosen.model.backbone.build()
+    model = chosen.model.build(backbone=backbone).eval()
+    fill_tokenizer(model, last)
+    held_out, _ = look_at(
+        TrainingData(chosen, backbone).validation, backbone, size=28, batch=3, device=torch.device("cpu")
+    )
+    assert model.tokenizer is not None
+    of_features = model.tokenizer.source == "features"
+    seen = [batch.features.float() if of_features else batch.images for batch in held_out]
+    codes = np.concatenate([model.tokenizer.encode(one).codes.numpy().ravel() for one in seen])
+    assert len(codes) == 8 * 16
+    shares = np.unique(codes, return_counts=True)[1] / len(codes)
+    told = journal(last.parent)[-1]
+    assert told["val_codes_used"] == pytest.approx(len(shares) / 12, abs=1e-6)
+    assert told["val_perplexity"] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), abs=1e-5)
 
 
 def test_first_weights_are_given_once(
@@ -99,3 +131,6 @@ def test_two_processes_train_both_stages_as_one_does(files: Path, tmp_path: Path
         one, two = load_file(tmp_path / "1" / name), load_file(tmp_path / "2" / name)
         for key, value in one.items():
             torch.testing.assert_close(two[key], value, atol=1e-4, rtol=1e-3, msg=key)
+    one, two = (journal(tmp_path / devices / "tokenizer")[-1] for devices in ("1", "2"))
+    assert one.keys() == two.keys() > {"val_codes_used", "val_perplexity"}
+    assert two["val_perplexity"] == pytest.approx(one["val_perplexity"], rel=0.1)
