@@ -19,6 +19,7 @@ from dias.models.image import ImageModelConfig
 from dias.objectives import ObjectiveConfig, cosine_ramp
 
 _MOST_READERS = 16
+_OF_ALL_STAGES = ("steps", "precision", "accumulate")  # of `training`: how long, and what a machine can do
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -105,6 +106,9 @@ class TrainingConfig:
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TokenizerStage:
     """Before the model, its tokenizer is trained, by the loss of its own.
+
+    In a file, and after changes, `training.steps`, `training.precision` and `training.accumulate` are the
+    recipe's where they are not set here; rates and batches suit a loss, so the rest is as by default.
 
     Attributes:
         weights: a trained tokenizer of the same settings (a file, or a run's folder) in place of training.
@@ -206,7 +210,7 @@ def read_recipe(name: str, *, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         DiasError: names every unknown key and impossible value.
     """
-    values = _with_teacher(with_changes(read_settings(name), changes))
+    values = _with_earlier(with_changes(read_settings(name), changes))
     return from_dict(Recipe, values, where=str(recipe_file(name)))
 
 
@@ -229,15 +233,22 @@ def _settings(file: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
     return merged(_settings(below, seen=(*seen, file)), own)
 
 
-def _with_teacher(values: dict[str, Any]) -> dict[str, Any]:
-    """Lay a teacher's settings over its student's; where training starts from is each one's own."""
+def _with_earlier(values: dict[str, Any]) -> dict[str, Any]:
+    """Lay an earlier stage's settings over the recipe's: all of a teacher's, a few of a tokenizer's."""
     earlier = values.get("earlier")
-    if not isinstance(earlier, dict) or earlier.get("kind") != "teacher":
+    if not isinstance(earlier, dict):
         return values
-    student = {part: values.get(part) for part in ("model", "objective", "training")}
-    usual = {part: dict(value) for part, value in student.items() if isinstance(value, dict)}
-    usual.get("training", {}).pop("start", None)
-    return values | {"earlier": merged(usual, earlier)}
+    own = {part: values.get(part) for part in ("model", "objective", "training")}
+    usual = {part: dict(value) for part, value in own.items() if isinstance(value, dict)}
+    training = usual.get("training", {})
+    training.pop("start", None)  # where training starts from is each one's own
+    match earlier.get("kind"):
+        case "teacher":
+            return values | {"earlier": merged(usual, earlier)}
+        case "tokenizer":
+            common = {key: training[key] for key in _OF_ALL_STAGES if key in training}
+            return values | {"earlier": merged({"training": common}, earlier)}
+    return values
 
 
 def _files() -> list[Path]:
