@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dias.backbones import BackboneConfig, FrozenBackbone
 from dias.cli.compare import compare
 from dias.comparison.caption import unreached
 from dias.comparison.plan import Plan, Wish, length, make_plan
+from dias.data.frames import images_of
 from dias.errors import DiasError
+from dias.features import Views, build_cache
 from dias.training.recipe import read_recipe, save_recipe
 from tiny_run import make_files, settings
 
@@ -69,6 +72,30 @@ def test_different_data_are_refused(files: Path) -> None:
     (files / "elsewhere.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(DiasError, match="name the same data for all with --data"):
         make_plan(wish(files, "one", "elsewhere"))
+
+
+def test_a_backbone_is_loaded_once_to_see_which_methods_the_cache_fits(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = read_recipe(str(files / "one.yaml"))
+    source, backbone = images_of(recipe.data.train.build()), recipe.model.backbone.build()
+    views = Views(number=1, size=28, seed=1)
+    build_cache(source, backbone, tmp_path / "cache", views=views, batch=4, progress=False)
+    values = settings(files)
+    values["model"]["backbone"]["final_norm"] = True
+    (files / "normed.yaml").write_text(yaml.safe_dump(values))
+    loaded: list[bool] = []
+    build = BackboneConfig.build
+
+    def counted(self: BackboneConfig) -> FrozenBackbone:
+        loaded.append(self.final_norm)
+        return build(self)
+
+    monkeypatch.setattr(BackboneConfig, "build", counted)
+    plan = make_plan(wish(files, "one", "two", "normed", cache=tmp_path / "cache"))
+    cached = [[run.recipe.data.cache is not None for run in method.runs] for method in plan.methods]
+    assert cached == [[True, True], [True, True], [False, False]]
+    assert loaded == [False, True]
 
 
 @pytest.fixture(scope="module")
