@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings
+from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
 
 _RULES = "Rules of the protocol, changed one by one (the result is then named so)"
 
@@ -75,20 +75,13 @@ def evaluate(
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
     batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
-    threshold: Annotated[
-        str | None,
-        Option(
-            metavar="NUMBER|auto|KIND",
-            help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
-            "silhouette, firm, explained, removal; the model's own if not given.",
-        ),
-    ] = None,
+    threshold: MergeThreshold = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
     bad_images: Annotated[
         Literal["stop", "skip"], Option(help="What to do at an unreadable image.")
     ] = "stop",
-    weights: Annotated[str | None, Option(help="Local file or folder of the backbone's weights.")] = None,
-    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    weights: Weights = None,
+    device: Device = "auto",
     markdown: Annotated[bool, Option("--markdown", help="Print the table for a README instead.")] = False,
 ) -> None:
     """Measure ARI, ARIfg, mBO and mIoU; several checkpoints give mean ± sample standard deviation.
