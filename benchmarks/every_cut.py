@@ -16,7 +16,7 @@ from dias.evaluation.agreement import scores_by
 from dias.evaluation.protocol import EvaluationConfig, rules_of
 from dias.evaluation.results import Metric
 from dias.evaluation.views import Reader
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.nn.decoders import Target
 from dias.nn.slots.aggregation import Aggregated, Aggregation

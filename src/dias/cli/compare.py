@@ -87,7 +87,7 @@ def compare(
         **({} if budget is None else {"budget": budget}),
     )
     plan = make_plan(wish)
-    print(in_words(plan.measured, images=len(plan.source)), file=sys.stderr)
+    print(in_words(plan.measured, plan.source), file=sys.stderr)
     if warning := unreached(plan):
         print(f"dias compare: {warning}", file=sys.stderr)
     rows, baselines = run(plan, told=lambda row, so_far: print(short(row, so_far), flush=True))

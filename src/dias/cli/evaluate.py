@@ -97,14 +97,16 @@ def evaluate(
     from dias.config import from_dict, to_dict
     from dias.data.frames import images_of
     from dias.data.sources import config_for
-    from dias.data.sources.wording import in_words
+    from dias.data.sources.wording import in_words, to_store
     from dias.errors import DiasError
     from dias.evaluation import (
         ClusteringConfig,
         EvaluationConfig,
         candidate,
         evaluate_all,
+        require_masks,
         rules_of,
+        seen_in_training,
         summarize,
     )
     from dias.evaluation import markdown as as_markdown
@@ -128,8 +130,11 @@ def evaluate(
     check_writable(out)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
-    print(in_words(data, images=len(source)), file=sys.stderr)
+    print(in_words(data, source), file=sys.stderr)
+    require_masks(source)
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
+    for file in seen_in_training(candidates, source):
+        print(f"warning: {file}: was trained on these very pictures; measure it on others", file=sys.stderr)
     results = evaluate_all(
         candidates, source, config=config, clustering=ClusteringConfig() if clustering else None
     )
@@ -142,9 +147,8 @@ def evaluate(
         print(f"left out: {line}")
     if rules.warning:
         print(f"dias eval --int64: {rules.warning}", file=sys.stderr)
-    replace(results, data=to_dict(data)).save(
-        out
-    )  # after the table, so that a disk that is full does not cost what was measured
+    # after the table, so that a disk that is full does not cost what was measured
+    replace(results, data=to_store(data, source)).save(out)
     if pictures is not None:
         from dias.evaluation.pictures import draw_pictures
 

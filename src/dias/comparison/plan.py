@@ -12,7 +12,7 @@ from dias.data.frames import images_of
 from dias.data.samples import ImageSource
 from dias.data.sources import SourceConfig, config_for
 from dias.errors import DiasError
-from dias.evaluation import EvaluationConfig
+from dias.evaluation import EvaluationConfig, require_masks
 from dias.features import FeatureCache
 from dias.features.key import CacheKey
 from dias.training.elsewhere import changes_for
@@ -144,10 +144,7 @@ def make_plan(wish: Wish) -> Plan:
     data = _common_data(methods)
     measured = _measured(wish, data)
     source = images_of(measured.build())
-    if source[0].mask is None:
-        raise DiasError(
-            f"{source.name(0)}: has no masks, so it cannot be measured; name labelled pictures with --eval"
-        )
+    require_masks(source, do="name labelled pictures with --eval")
     return Plan(wish=wish, methods=methods, data=data, measured=measured, source=source)
 
 

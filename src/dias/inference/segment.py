@@ -19,7 +19,8 @@ from dias.data.images import as_rgb
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.data.transforms import View, centre_view, look
 from dias.errors import DiasError, SampleError, SettingError
-from dias.masks import boxes_from_labels, label_map
+from dias.masks.boxes import boxes_from_labels
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.precision import arithmetic
 

@@ -1,5 +1,6 @@
 """Lightning's trainer for a run: where it computes, and what happens between steps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,6 +54,7 @@ def make_trainer(
     *,
     resume: bool,
     validating: type[Validation],
+    data: Sequence[str],
 ) -> L.Trainer:
     """Make the trainer of a run.
 
@@ -65,6 +67,7 @@ def make_trainer(
         cost: measures the run.
         resume: whether the run goes on.
         validating: the kind of validation.
+        data: fingerprints of what is trained on.
 
     Raises:
         DiasError: the batch does not divide, or there is no such accelerator.
@@ -76,7 +79,7 @@ def make_trainer(
             f"setting training.batch: {training.batch} does not divide into {processes} processes "
             f"x {training.accumulate} accumulated parts"
         )
-    saving, journal = Saving(folder), Journal(folder, every=_JOURNAL_EVERY)
+    saving, journal = Saving(folder, data=data), Journal(folder, every=_JOURNAL_EVERY)
     interruption = Interruption(folder, listening, resumed=resume)  # last: after a validation at its step
     progress = TrainingProgress(steps=training.steps, batch=training.batch) if machine.progress else None
     looking = validating(
