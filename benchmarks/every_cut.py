@@ -16,7 +16,7 @@ from dias.evaluation.agreement import scores_by
 from dias.evaluation.protocol import EvaluationConfig, rules_of
 from dias.evaluation.results import Metric
 from dias.evaluation.views import Reader
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.nn.decoders import Target
 from dias.nn.slots.aggregation import Aggregated, Aggregation
@@ -75,7 +75,7 @@ class Cuts:
 
     def below(self, distance: float) -> Int64[Tensor, " b"]:
         """The cuts of a fixed threshold; an image that would be one cluster keeps its slots."""
-        merges = self.tree.merges_below(distance)
+        merges = (self.tree.heights < distance).sum(dim=1)
         return merges.masked_fill(merges > self.slots - 2, 0)
 
     def by(self, way: Automatic) -> Int64[Tensor, " b"]:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.metrics import adjusted_rand_index, mean_best_overlap, mean_iou, segmentation_scores
 from harness import Row, compare, markdown, save
 

@@ -1,5 +1,11 @@
 """What all tests share."""
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; what a test starts inherits it
+    # Pools of threads on the same cores wait for one another by spinning: 15 pictures a second, not 100.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from hypothesis import settings
 
 # deadline: the first call of torch takes a second. derandomize: a failure here is a failure everywhere.

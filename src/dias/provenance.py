@@ -77,10 +77,13 @@ def _version(package: str) -> str:
 def _hardware() -> dict[str, str | int]:
     import torch  # here, because the rest of this module is wanted without it
 
+    from dias.precision import processor_has_bf16
+
     found: dict[str, str | int] = {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
+        "bf16": processor_has_bf16(),
         "system": platform.platform(),
     }
     if torch.cuda.is_available():

@@ -7,6 +7,7 @@ import torch
 from tiny_vits import FAMILIES, make
 from torch import Tensor
 
+import dias.precision
 from dias.backbones import BackboneConfig, FrozenBackbone
 from dias.errors import SettingError
 
@@ -76,7 +77,14 @@ def test_tokens_lie_row_by_row(tmp_path: Path, family: str) -> None:
     assert difference.nonzero().flatten().tolist() == [1 * 6 + 4]
 
 
-def test_bf16_is_close_to_fp32(tmp_path: Path, family: str) -> None:
+@pytest.fixture(params=[True, False], ids=["with bf16", "without bf16"])
+def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """One that multiplies in bf16, and one that does not."""
+    monkeypatch.setattr(dias.precision, "processor_has_bf16", lambda: request.param)
+    return bool(request.param)
+
+
+def test_bf16_is_close_to_fp32(tmp_path: Path, family: str, processor: bool) -> None:
     images = pictures(35, 42)  # not the size of the positions: they are interpolated
     exact = build(tmp_path, family)(images).features
     rough = build(tmp_path, family, precision="bf16")(images).features
@@ -84,10 +92,15 @@ def test_bf16_is_close_to_fp32(tmp_path: Path, family: str) -> None:
     assert (rough - exact).norm() / exact.norm() < 0.03
 
 
-def test_bf16_leaves_the_angles_of_dinov3_alone(tmp_path: Path) -> None:
+def test_bf16_leaves_the_angles_of_dinov3_alone(tmp_path: Path, processor: bool) -> None:
     backbone = build(tmp_path, "dinov3_vit", precision="bf16")
-    assert {value.dtype for value in backbone.vit.parameters()} == {torch.bfloat16}
+    rounded = [value.float() for value in backbone.vit.parameters()]
+    backbone(pictures(28, 28))
+    kept = torch.bfloat16 if processor else torch.float32
+    assert {value.dtype for value in backbone.vit.parameters()} == {kept}
     assert {value.dtype for value in backbone.vit.buffers()} == {torch.float32}
+    after = [value.float() for value in backbone.vit.parameters()]  # the same weights on every processor
+    assert all(torch.equal(one, other) for one, other in zip(rounded, after, strict=True))
 
 
 def test_whole_numbers_and_shares_mean_the_same(tmp_path: Path) -> None:

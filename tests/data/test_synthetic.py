@@ -19,7 +19,7 @@ from dias.data.synthetic.dataset import SceneSettings, render_visible, write_sce
 from dias.data.synthetic.scene import SHAPES, draw_scene
 from dias.data.synthetic.textures import PATTERNS, STANDARD, UNSEEN, texture
 from dias.errors import DiasError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 SHIPPED = Path(__file__).parents[2] / "data" / "scenes"
 SMALL = SceneSettings(count=4, seed=5, size=64, objects=(3, 4))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dias.data.frames import images_of
+from dias.data.frames import ClipFrames, images_of
 from dias.data.samples import ClipSource
 from dias.data.sources import YtvisConfig, config_for, open_source
 from dias.data.sources.ytvis import Ytvis
@@ -111,6 +111,16 @@ def test_without_annotations_there_are_no_masks(edition: Any, tmp_path: Path) ->
     assert clip.mask is None
     assert clip.boxes is None
     assert clip.tracks is None
+
+
+def test_a_split_without_annotations_says_so_before_anything_is_read(tmp_path: Path) -> None:
+    folder = ytvis.write(tmp_path / "2019")
+    told = opened(folder, split="valid").without_masks() or ""
+    assert told.startswith(f"{folder / 'valid.json'}: holds no annotations (of valid and test")
+    assert "take split=train" in told
+    assert ClipFrames(opened(folder, split="valid")).without_masks() == told
+    assert ClipFrames(opened(folder)).without_masks() is None
+    assert opened(ytvis.write(tmp_path / "2022", "2022"), split="valid").without_masks() is None
 
 
 def test_the_split_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dias.evaluation import (
     evaluate,
     evaluate_all,
     evaluate_clustering,
+    require_masks,
     rules_of,
 )
 from dias.evaluation.pictures import choose, draw_pictures
@@ -302,6 +303,13 @@ def test_unreadable_images_stop_or_are_listed() -> None:
     assert found.skipped == ("001.png: is truncated",)
     with pytest.raises(DiasError, match="could be read"):
         measured(Source([bands(0, 1)], unreadable=(0,)), config=replace(CONFIG, bad_images="skip"))
+
+
+def test_what_has_no_masks_is_refused_before_anything_is_loaded() -> None:
+    require_masks(Source([bands(0, 1), None]))
+    require_masks(Source([bands(0, 1)], unreadable=(0,)))
+    with pytest.raises(DiasError, match=r"000\.png: has no masks.*; name others"):
+        require_masks(Source([None, bands(0, 1)]), do="name others")
 
 
 def test_unlabelled_images_and_models_without_backbone_are_refused() -> None:

@@ -128,6 +128,11 @@ def test_what_cannot_be_edited_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     with pytest.raises(DiasError, match="reconstructs features"):
         Editor(colour_model())
+    model = painting_model()
+    counted = replace(model.config.aggregation, counted=True)
+    model.config = replace(model.config, aggregation=counted)
+    with pytest.raises(DiasError, match=r"model\.aggregation\.counted"):
+        Editor(model)
 
 
 def edits_script() -> ModuleType:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dias.data.images import read_image
 from dias.data.samples import ImageSample
 from dias.data.sources import open_source
 from dias.data.sources.photos import PhotosConfig
@@ -21,7 +22,7 @@ from dias.inspection import inspect
 from dias.inspection.findings import Bar, Inspection
 from dias.inspection.statistics import _bars
 from dias.inspection.text import settings
-from miniatures import coco
+from miniatures import coco, voc
 from toy_clips import ToyClipsConfig, make_toy_clips
 
 
@@ -136,15 +137,86 @@ def test_every_split_of_clips_is_read_and_compared_with_what_was_published(toys:
     assert train.drawn[0].picture.shape == (2 * 20, 4 * 30, 3)  # four frames, and their masks below
 
 
+@pytest.fixture
+def read_photos(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the photos of VOC that are read, as they are."""
+    read: list[str] = []
+
+    def counted(file: Path, **how: object) -> np.ndarray:
+        read.append(file.stem)
+        return read_image(file, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("dias.data.sources.voc.read_image", counted)
+    return read
+
+
+def test_what_several_splits_share_is_read_once_and_counts_in_each(
+    tmp_path: Path, read_photos: list[str]
+) -> None:
+    folder = voc.write(tmp_path)
+    (folder / "SegmentationObject" / "2007_000004.png").write_text("broken")
+    found = look(folder, pictures=2)
+    assert sorted(read_photos) == [f"2007_{number:06d}" for number in range(6)]
+    train, val, trainval = found.parts
+    assert [(part.title, part.read) for part in found.parts] == [("train", 3), ("val", 3), ("trainval", 6)]
+    assert [len(part.faults) for part in found.parts] == [0, 1, 1]
+    assert len(found.faults) == 1  # told once
+    one, other, both = train.statistics, val.statistics, trainval.statistics
+    assert one is not None
+    assert other is not None
+    assert both is not None
+    assert both.frames == one.frames + other.frames == 5
+    counts = {bar.label: bar.count for bar in (*one.classes, *other.classes)}
+    assert {bar.label for bar in both.classes} == set(counts)
+    assert sum(bar.count for bar in both.classes) == sum(bar.count for bar in (*one.classes, *other.classes))
+    before = [drawn.caption for part in (train, val) for drawn in part.drawn]
+    assert len(before) == 4
+    assert len(trainval.drawn) == 2
+    assert {drawn.caption for drawn in trainval.drawn} <= set(before)
+
+
+def test_other_masks_of_the_same_photos_are_looked_at_too(tmp_path: Path, read_photos: list[str]) -> None:
+    """trainaug has the masks of SBD; without masks it is the photos of train, and others."""
+    folder = voc.write(tmp_path, trainaug=True)
+    (folder / "SegmentationClassAug" / "2007_000001.png").write_text("broken")
+    found = look(folder, settings=["mode=class"])
+    assert [part.title for part in found.parts if part.faults] == ["trainaug"]
+    assert len(read_photos) == 6 + 9
+    read_photos.clear()
+    assert not look(folder, settings=["mode=none"]).faults
+    assert len(read_photos) == 6 + 6
+
+
 def test_of_a_clip_every_broken_frame_is_named(toys: Path) -> None:
     (toys / "val" / "clip-1" / "2.png").write_text("broken")
     (toys / "val" / "clip-1" / "27.mask.png").write_text("broken")
-    [part] = look(toys, split="val").parts
+    [part] = look(toys, split="val", pictures=2).parts
     assert [(fault.name, Path(fault.file).name) for fault in part.faults] == [
         ("clip-1", "2.png"), ("clip-1", "27.mask.png"),
     ]  # fmt: skip
+    seen = part.statistics
+    assert seen is not None
+    assert seen.frames == 30 + 28  # all that are whole, those beside a broken one too
+    assert seen.objects == (Bar(label="1", count=29), Bar(label="2", count=29))
+    assert seen.classes == (Bar(label="7", count=4), Bar(label="9", count=2))
+    assert seen.clips is not None
+    assert (seen.clips.lengths.least, seen.clips.lengths.most) == (30, 30)  # as they should be
+    assert seen.clips.seen is not None
+    assert (seen.clips.seen.least, seen.clips.seen.most) == (0.5, 1.0)
+    assert [one.caption for one in part.drawn] == [
+        "clip-0: 30 frames, 2 objects", "clip-1: 28 frames, 2 objects",
+    ]  # fmt: skip
+
+
+def test_a_clip_without_one_whole_frame_does_not_take_the_others_along(toys: Path) -> None:
+    for place in range(30):
+        (toys / "val" / "clip-1" / f"{place}.mask.png").write_text("broken")
+    [part] = look(toys, split="val", pictures=2).parts
     assert part.statistics is not None
-    assert part.statistics.frames == 30  # of the whole clip alone
+    assert part.statistics.frames == 30
+    assert part.statistics.clips is not None
+    assert part.statistics.clips.objects == (Bar(label="2", count=1),)
+    assert [one.caption for one in part.drawn] == ["clip-0: 30 frames, 2 objects"]
 
 
 def test_a_split_is_chosen_by_name_or_as_a_setting(toys: Path) -> None:

@@ -19,6 +19,7 @@ from dias.errors import FileError
 from dias.models import ImageModelConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.training import saving
+from miniatures import ytvis
 
 Dias = Callable[..., Said]
 COLOURED = np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)
@@ -255,3 +256,14 @@ def test_the_version_is_told(dias: Dias) -> None:
     said = dias("--version")
     assert said.code == 0
     assert said.out.startswith("dias 0.")
+
+
+def test_what_nobody_has_labelled_is_refused_before_a_checkpoint_is_looked_for(
+    dias: Dias, tmp_path: Path
+) -> None:
+    folder = ytvis.write(tmp_path / "ytvis")
+    words = ("eval", tmp_path / "nowhere.safetensors", folder, "--out", tmp_path / "result.json")
+    line = dias(*words).line
+    assert f"{folder / 'valid.json'}: holds no annotations" in line
+    assert "take split=train" in line
+    assert "nowhere.safetensors: does not exist" in dias(*words, "--data-set", "split=train").line

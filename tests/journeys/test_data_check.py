@@ -27,6 +27,34 @@ def run(*words: object, home: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, env=narrow)
 
 
+@pytest.mark.parametrize(
+    "words", [("data", "list"), ("data", "list", "coco"), ("--help",), ("--version",)], ids=" ".join
+)
+def test_what_only_tells_does_not_wait_for_torch(words: tuple[str, ...]) -> None:
+    code = f"""
+import sys
+from dias.cli.main import main
+sys.argv = ["dias", *{words!r}]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print([name for name in ("torch", "lightning", "transformers") if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_checking_a_data_set_does_not_wait_for_torch_either(pictures: Path) -> None:
+    code = "import sys; from dias.inspection import inspect; inspect('pictures', progress=False); "
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print('torch' in sys.modules)"],
+        cwd=pictures.parent, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "False"
+
+
 def test_a_whole_set_and_a_broken_one_in_a_process_of_their_own(pictures: Path) -> None:
     whole = run("check", "pictures", home=pictures.parent)
     assert whole.returncode == 0, whole.stderr

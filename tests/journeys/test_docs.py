@@ -15,8 +15,13 @@ from dias.cli.main import app
 from dias.training.recipe import recipe_file, shipped
 from miniatures import coco, videos
 
-VERBS = {
-    verb: {option for part in command.params for option in (*part.opts, *part.secondary_opts)}
+VERBS = {  # of one that has verbs of its own, such as `synth`, the options of all of them
+    verb: {
+        option
+        for each in (command, *getattr(command, "commands", {}).values())
+        for part in each.params
+        for option in (*part.opts, *part.secondary_opts)
+    }
     for verb, command in typer.main.get_group(app).commands.items()
 }
 PAGES = ("docs/data.md", "docs/scale.md")

@@ -1,6 +1,8 @@
 """From a folder to a pack to a trained model, killed on the way: both end as if undisturbed."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from conftest import Said
+from miniatures import voc
 from tiny_run import journal, make_files, settings
 
 
@@ -98,3 +101,40 @@ def test_training_on_a_pack_goes_on_in_the_middle_of_an_epoch(
     one, other = (load_file(run / "last.safetensors") for run in (stopped, whole))
     assert all(torch.equal(one[key], other[key]) for key in one)
     assert journal(stopped) == journal(whole)
+
+
+def test_eval_says_what_a_pack_is_of_and_whether_it_was_trained_on(
+    dias: Callable[..., Said], tmp_path: Path
+) -> None:
+    """A pack hides its split: the line says it, and the very pictures of the training are a warning."""
+    values = settings(make_files(tmp_path))
+    devkit = voc.write(tmp_path / "voc").parent
+    values["data"]["train"] = {"kind": "voc", "path": str(devkit), "split": "train"}
+    values["data"]["validation"] = values["data"]["train"] | {"split": "val"}
+    values["training"] |= {"steps": 1, "batch": 2, "validate_every": 1}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
+    said = dias("train", tmp_path / "recipe.yaml", "--out", tmp_path / "run", "--logger", "none")
+    assert said.code == 0, said.err
+    for split, more in {"train": (), "val": (), "train-small": ("--size", 20)}.items():
+        chosen = f"split={split.partition('-')[0]}"
+        packing = ("data", "pack", devkit, tmp_path / split, "--workers", 1, *more)
+        assert dias(*packing, "--data-set", chosen).code == 0
+    shutil.copy(tmp_path / "run" / "best.safetensors", tmp_path / "moved.safetensors")
+    measure = ("eval", tmp_path / "moved.safetensors")
+    tail = ("--out", tmp_path / "result.json", "--size", 28, "--weights", tmp_path / "vit")
+    warning = f"warning: {tmp_path / 'moved.safetensors'}: was trained on these very pictures"
+    for pack in ("train", "train-small"):
+        said = dias(*measure, tmp_path / pack, *tail)
+        assert said.code == 0, said.err
+        assert f"data: packed in {tmp_path / pack}, " in said.err
+        assert ", of voc, " in said.err
+        assert "split=train, " in said.err
+        assert warning in said.err
+    stored = json.loads((tmp_path / "result.json").read_text())["data"]
+    assert (stored["kind"], stored["of"]["kind"], stored["of"]["split"]) == ("packed", "voc", "train")
+    assert warning in dias(*measure, devkit, "--data-set", "split=train", *tail).err
+    for other in (tmp_path / "val", devkit):
+        said = dias(*measure, other, *tail)
+        assert said.code == 0, said.err
+        assert "split=val" in said.err
+        assert "warning" not in said.err

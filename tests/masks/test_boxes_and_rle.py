@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from pycocotools import mask as coco
 
-from dias.masks import boxes_from_labels, rle
+from dias.masks import rle
+from dias.masks.boxes import boxes_from_labels
 
 SIZES = {"seed": st.integers(0, 2**32 - 1), "height": st.integers(1, 12), "width": st.integers(1, 12)}
 

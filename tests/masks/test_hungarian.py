@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from dias.masks import hungarian
+from dias.masks.matching import hungarian
 
 
 def least_cost(cost: torch.Tensor) -> float:

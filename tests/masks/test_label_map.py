@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 
-from dias.masks import label_map, resize
+from dias.masks import resize
+from dias.masks.resize import label_map
 
 
 @settings(max_examples=60)

@@ -2,7 +2,7 @@ import hypothesis.strategies as st
 import torch
 from hypothesis import given
 
-from dias.masks import soft_iou
+from dias.masks.overlap import soft_iou
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 5), k=st.integers(1, 5), m=st.integers(1, 40))

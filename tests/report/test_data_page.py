@@ -25,7 +25,7 @@ def page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 def test_the_page_has_pictures_and_asks_nothing_of_the_network(page: str) -> None:
     urls = re.findall(r'<img src="data:image/webp;base64,([^"]+)" width="(\d+)" height="(\d+)"', page)
-    assert len(urls) == 3  # two clips of train, and the whole one of the two of val
+    assert len(urls) == 4  # two clips of train, two of val: of the broken one, frames that are whole
     for text, width, height in urls:
         with Image.open(io.BytesIO(base64.b64decode(text))) as picture:
             assert picture.size == (int(width), int(height)) == (120, 40)

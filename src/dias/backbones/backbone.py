@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +10,7 @@ from torch import Tensor, nn
 
 from dias.backbones.weights import WeightsRecord
 from dias.errors import SettingError
-
-Precision = Literal["bf16", "fp32"]
+from dias.precision import Precision
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from dias.backbones.backbone import Backbone, Precision, Tokens
+from dias.backbones.backbone import Backbone, Tokens
 from dias.backbones.weights import WeightsRecord, load_vit
 from dias.config import STRICT
 from dias.errors import SettingError
+from dias.precision import Precision, arithmetic
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -27,7 +28,8 @@ class BackboneConfig:
         final_norm: features after the last LayerNorm instead of before it.
         input_size: side in pixels that a picture is resized to (bicubic), a multiple of the patch; None takes
             it as it comes.
-        precision: of the weights and of what is computed; features are float32 in any case.
+        precision: of the weights and of what is computed; features are float32 in any case. A processor
+            without bf16 computes in float32, with the same rounded weights.
     """
 
     kind: Literal["vit"] = "vit"
@@ -76,9 +78,7 @@ class FrozenBackbone(Backbone):
         if not config.final_norm:
             setattr(vit, "norm" if hasattr(vit, "norm") else "layernorm", nn.Identity())
         self.vit = vit.requires_grad_(False)
-        self._dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
-        for parameter in vit.parameters():  # not the buffers: DINOv3 keeps its angles in float32
-            parameter.data = parameter.data.to(self._dtype)
+        self._keep_in(torch.bfloat16 if config.precision == "bf16" else torch.float32)
         self.eval()
 
     @torch.no_grad()
@@ -95,13 +95,19 @@ class FrozenBackbone(Backbone):
             SettingError: `input_size` is None and the pictures' size is no multiple of the patch.
         """
         rows, columns = self.grid(*images.shape[-2:])
+        dtype = arithmetic(self.precision, images.device)
+        self._keep_in(dtype)
         with torch.autocast(images.device.type, enabled=False):  # the features do not depend on who calls
-            pixels = self.normalized(images).to(self._dtype)
+            pixels = self.normalized(images).to(dtype)
             options = self._options(len(pixels), rows * columns, pixels.device)
             hidden = self.vit(pixels, output_hidden_states=last_blocks > 0, **options)
         features = hidden.last_hidden_state[:, self.prefix :].float()
         unfinished = hidden.hidden_states[-1 - last_blocks].float() if last_blocks else None
         return Tokens(features=features, grid=(rows, columns), unfinished=unfinished)
+
+    def _keep_in(self, dtype: torch.dtype) -> None:
+        for parameter in self.vit.parameters():  # not the buffers: DINOv3 keeps its angles in float32
+            parameter.data = parameter.data.to(dtype)
 
     def _options(self, batch: int, tokens: int, device: torch.device) -> dict[str, Any]:
         """What some families must be asked for."""

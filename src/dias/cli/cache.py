@@ -45,7 +45,7 @@ def cache(
     )
     chosen = config_for(data, use="train", settings=data_set or [])
     source = images_of(chosen.build())
-    print(in_words(chosen, images=len(source)), file=sys.stderr)
+    print(in_words(chosen, source), file=sys.stderr)
     vit = settings.build().to("cuda" if torch.cuda.is_available() else "cpu")
     made = build_cache(
         source,

@@ -46,7 +46,7 @@ def pack(
 
     config = config_for(data, use="train", settings=data_set or [])
     source = images_of(config.build())
-    print(in_words(config, images=len(source)), file=sys.stderr)
+    print(in_words(config, source), file=sys.stderr)
     try:
         made = write(
             source,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings
+from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
 
 _RULES = "Rules of the protocol, changed one by one (the result is then named so)"
 
@@ -75,20 +75,13 @@ def evaluate(
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
     batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
-    threshold: Annotated[
-        str | None,
-        Option(
-            metavar="NUMBER|auto|KIND",
-            help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
-            "silhouette, firm, explained, removal; the model's own if not given.",
-        ),
-    ] = None,
+    threshold: MergeThreshold = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
     bad_images: Annotated[
         Literal["stop", "skip"], Option(help="What to do at an unreadable image.")
     ] = "stop",
-    weights: Annotated[str | None, Option(help="Local file or folder of the backbone's weights.")] = None,
-    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    weights: Weights = None,
+    device: Device = "auto",
     markdown: Annotated[bool, Option("--markdown", help="Print the table for a README instead.")] = False,
 ) -> None:
     """Measure ARI, ARIfg, mBO and mIoU; several checkpoints give mean ± sample standard deviation.
@@ -104,14 +97,16 @@ def evaluate(
     from dias.config import from_dict, to_dict
     from dias.data.frames import images_of
     from dias.data.sources import config_for
-    from dias.data.sources.wording import in_words
+    from dias.data.sources.wording import in_words, to_store
     from dias.errors import DiasError
     from dias.evaluation import (
         ClusteringConfig,
         EvaluationConfig,
         candidate,
         evaluate_all,
+        require_masks,
         rules_of,
+        seen_in_training,
         summarize,
     )
     from dias.evaluation import markdown as as_markdown
@@ -135,8 +130,11 @@ def evaluate(
     check_writable(out)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
-    print(in_words(data, images=len(source)), file=sys.stderr)
+    print(in_words(data, source), file=sys.stderr)
+    require_masks(source)
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
+    for file in seen_in_training(candidates, source):
+        print(f"warning: {file}: was trained on these very pictures; measure it on others", file=sys.stderr)
     results = evaluate_all(
         candidates, source, config=config, clustering=ClusteringConfig() if clustering else None
     )
@@ -149,9 +147,8 @@ def evaluate(
         print(f"left out: {line}")
     if rules.warning:
         print(f"dias eval --int64: {rules.warning}", file=sys.stderr)
-    replace(results, data=to_dict(data)).save(
-        out
-    )  # after the table, so that a disk that is full does not cost what was measured
+    # after the table, so that a disk that is full does not cost what was measured
+    replace(results, data=to_store(data, source)).save(out)
     if pictures is not None:
         from dias.evaluation.pictures import draw_pictures
 

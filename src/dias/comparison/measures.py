@@ -33,7 +33,7 @@ from dias.evaluation.passes import backbone_of, device_of
 from dias.evaluation.pictures import stages
 from dias.evaluation.views import Reader
 from dias.files import sha256, write_atomic, write_json
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.provenance import record
 

@@ -4,7 +4,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, groupby
 
-from dias.data.samples import ClipPictures, ClipSource, EncodedFrames, ImageSample, ImageSource, Scenes
+from dias.data.samples import (
+    ClipPictures,
+    ClipSource,
+    EncodedFrames,
+    ImageSample,
+    ImageSource,
+    Scenes,
+    Unlabelled,
+)
 
 
 class ClipFrames:
@@ -49,6 +57,10 @@ class ClipFrames:
     def encoded(self, index: int) -> bytes | None:
         """A frame's file, where the clips have one."""
         return self.clips.encoded(*self.place(index)) if isinstance(self.clips, EncodedFrames) else None
+
+    def without_masks(self) -> str | None:
+        """Why the clips have no masks, where they tell."""
+        return self.clips.without_masks() if isinstance(self.clips, Unlabelled) else None
 
     def place(self, index: int) -> tuple[int, int]:
         """Clip, and place of the frame in it."""

@@ -1,10 +1,10 @@
 """What a data set gives: an image or a clip, what is known of its objects; and what each set promises."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -129,6 +129,46 @@ class Scenes(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a copy of a data set was made from.
+
+    Attributes:
+        settings: of the data set (kind, split, ...), but for its path: that may be of another machine.
+        fingerprint: of the data set.
+    """
+
+    settings: Mapping[str, Any]
+    fingerprint: str
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """A data set that is a copy of another, whose settings it hides."""
+
+    def origin(self) -> Origin:
+        """What it was made from."""
+        ...
+
+
+@runtime_checkable
+class SharedSamples(Protocol):
+    """A data set of images or clips whose splits share some of them."""
+
+    def shared(self, index: int) -> str:
+        """The same in two splits for the very same sample, labels included; no two data sets share it."""
+        ...
+
+
+@runtime_checkable
+class Unlabelled(Protocol):
+    """A data set of images or clips that may tell, before any is read, that nobody has labelled them."""
+
+    def without_masks(self) -> str | None:
+        """Which file has none, why, and what to do; None where there are masks."""
+        ...
+
+
 @runtime_checkable
 class EncodedImages(Protocol):
     """A data set of images that can hand over their files, so that a copy is exact and no larger."""
@@ -215,6 +255,12 @@ def picture_of(source: ImageSource, index: int) -> ImageSample:
         return source.picture(index)
     sample = source[index]
     return ImageSample(image=sample.image, name=sample.name)
+
+
+def known_by(source: ImageSource) -> tuple[str, ...]:
+    """Fingerprints that tell a data set's pictures: its own; of a copy, that of what was copied too."""
+    own = source.fingerprint()
+    return (own, source.origin().fingerprint) if isinstance(source, Copied) else (own,)
 
 
 def fingerprint_below(folder: Path, names: Iterable[str]) -> str:

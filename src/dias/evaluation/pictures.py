@@ -17,7 +17,7 @@ from dias.evaluation.passes import backbone_of, both_passes, device_of
 from dias.evaluation.protocol import EvaluationConfig
 from dias.evaluation.results import Evaluation
 from dias.files import write_atomic, write_json
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.viz import contact_sheet, ground_truth_colours, overlay
 
@@ -119,7 +119,7 @@ def draw_pictures(
 
 def _truth(sample: ImageSample) -> UInt8[np.ndarray, "h w 3"]:
     if sample.mask is None:
-        raise DiasError(f"{sample.name}: has no masks, so it cannot be evaluated; use `dias segment` on it")
+        raise DiasError(f"{sample.name}: has no masks, so it cannot be measured; use `dias segment` on it")
     labels = np.unique(sample.mask, return_inverse=True)[1].reshape(sample.mask.shape).astype(np.int32)
     return overlay(sample.image, labels, palette=ground_truth_colours(int(labels.max()) + 1))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from dias.backbones import Backbone, Tokens
-from dias.checkpoints import find
-from dias.data.samples import ImageSource
+from dias.checkpoints import describe, find
+from dias.data.samples import ImageSource, known_by
 from dias.evaluation.clustering import require_sklearn
 from dias.evaluation.passes import backbone_of, device_of
 from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig
@@ -27,6 +27,13 @@ class Candidate:
     model: ImageModel
     checkpoint: Path | None = None
 
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Fingerprints of what it was trained on; none where its checkpoint does not tell."""
+        notes = None if self.checkpoint is None else describe(self.checkpoint)["notes"]
+        told = notes.get("data") if isinstance(notes, dict) else None
+        return tuple(str(one) for one in told) if isinstance(told, list) else ()
+
 
 def candidate(path: Path, *, weights: str | None = None, device: str = "auto") -> Candidate:
     """Load a checkpoint (a file, or a run's folder) to measure it.
@@ -40,6 +47,14 @@ def candidate(path: Path, *, weights: str | None = None, device: str = "auto") -
         DiasError: as `dias.load`.
     """
     return Candidate(model=load(path, weights=weights, device=device), checkpoint=find(path))
+
+
+def seen_in_training(candidates: Sequence[Candidate], source: ImageSource) -> tuple[Path, ...]:
+    """Checkpoints that were trained on the very pictures, loose or packed, that are to be measured."""
+    pictures = set(known_by(source))
+    return tuple(
+        one.checkpoint for one in candidates if one.checkpoint is not None and pictures & set(one.trained_on)
+    )
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig
 from dias.evaluation.results import METRICS, Evaluation, Metric, Row
 from dias.evaluation.views import Reader, SeenImages
 from dias.files import sha256
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.provenance import record
 

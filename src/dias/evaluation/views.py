@@ -1,6 +1,7 @@
 """Labelled images as evaluation sees them: the centre square at the protocol's sizes, in batches."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 
 from dias.data.centre import EvaluationBatch, evaluation_batches
-from dias.data.samples import ImageSource, Skipped
-from dias.errors import DiasError
+from dias.data.samples import ImageSource, Skipped, Unlabelled
+from dias.errors import DiasError, SampleError
 from dias.evaluation.protocol import EvaluationConfig
 
 _READERS = 2  # threads that read ahead
@@ -33,6 +34,24 @@ class SeenImages:
     classes: Int64[Tensor, "b h w"] | None
     valid: Bool[Tensor, "b h w"] | None
     segments: Int64[Tensor, " b"]
+
+
+def require_masks(source: ImageSource, *, do: str = "use `dias segment` on it") -> None:
+    """See that there is something to measure, before anything is loaded: as the set says, or its first image.
+
+    Args:
+        source: what is to be measured.
+        do: what to do if there is nothing, where the data set does not say.
+
+    Raises:
+        DiasError: there are no masks.
+    """
+    why = source.without_masks() if isinstance(source, Unlabelled) else None
+    if why is not None:
+        raise DiasError(why)
+    with suppress(SampleError):  # whether an image may be unreadable is settled when it is its turn
+        if len(source) and source[0].mask is None:
+            raise DiasError(f"{source.name(0)}: has no masks, so it cannot be measured; {do}")
 
 
 class Reader:
@@ -77,7 +96,7 @@ class Reader:
         if batch.masks is None:
             bare = next(index for index in indices if self.source[index].mask is None)
             raise DiasError(
-                f"{self.source.name(bare)}: has no masks, so it cannot be evaluated; use `dias segment` on it"
+                f"{self.source.name(bare)}: has no masks, so it cannot be measured; use `dias segment` on it"
             )
         valid = None if batch.ignore is None else ~batch.ignore
         shown = [mask if valid is None else mask[valid[place]] for place, mask in enumerate(batch.masks)]

@@ -19,8 +19,10 @@ from dias.data.images import as_rgb
 from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
 from dias.data.transforms import View, centre_view, look
 from dias.errors import DiasError, SampleError, SettingError
-from dias.masks import boxes_from_labels, label_map
+from dias.masks.boxes import boxes_from_labels
+from dias.masks.resize import label_map
 from dias.models.image import ImageModel
+from dias.precision import arithmetic
 
 UNSEEN = -1  # label of pixels outside what the model saw
 _USUAL_SIZE = 224
@@ -126,7 +128,6 @@ class Segmenter:
         self.size = size or model.backbone.input_size or _USUAL_SIZE
         self.model, self.backbone = model.eval(), _seeing(model.backbone, self.size)
         self.map, self.batch, self.fit = map, batch, fit
-        self.half = self.backbone.precision == "bf16"
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
             raise SettingError(
@@ -221,7 +222,8 @@ class Segmenter:
         tokens = self.model.see(pictures, backbone=self.backbone)
         queries, decode = self.queries.expand(len(seen), -1, -1), self.map == "decoder"
         plain = None
-        with torch.autocast(queries.device.type, torch.bfloat16, enabled=self.half):
+        half = arithmetic(self.backbone.precision, queries.device) == torch.bfloat16
+        with torch.autocast(queries.device.type, torch.bfloat16, enabled=half):
             final = self.model.from_tokens(tokens, queries, decode=decode)
             if compare:
                 plain = self.model.from_tokens(tokens, queries, reduce=False, decode=decode)

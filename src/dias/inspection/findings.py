@@ -51,9 +51,9 @@ class Clips:
     """What only clips have.
 
     Attributes:
-        lengths: frames of a clip.
+        lengths: frames of a clip, those included that cannot be read.
         objects: clips with so many objects.
-        seen: share (0 to 1) of its clip's frames in which an object is seen.
+        seen: share (0 to 1) of its clip's whole frames in which an object is seen.
     """
 
     lengths: Spread
@@ -63,7 +63,7 @@ class Clips:
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """What the samples that could be read hold. An image is one frame.
+    """What the frames that could be read hold. An image is one frame.
 
     Attributes:
         frames: images, or frames of all clips.
@@ -168,8 +168,8 @@ class Inspection:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """Of all parts."""
-        return tuple(fault for part in self.parts for fault in part.faults)
+        """Of all parts; one that several parts share is told once."""
+        return tuple(dict.fromkeys(fault for part in self.parts for fault in part.faults))
 
     @property
     def stopped(self) -> bool:

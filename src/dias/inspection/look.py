@@ -42,17 +42,23 @@ class Look:
     """What is kept of a sample.
 
     Attributes:
-        frames: one of an image, all of a clip.
+        length: frames that it should have; 1 of an image.
+        frames: those that are whole; they count in the statistics, whatever the others are.
         classes: of its objects.
-        faults: what is wrong with it; such a sample counts in no statistics. Of a clip, the
-            first 20, and one more that counts the others.
-        drawn: if it was asked for.
+        faults: what is wrong with it. Of a clip, the first 20, and one more that counts the others.
+        drawn: if it was asked for, and a frame to be drawn is whole.
     """
 
+    length: int
     frames: tuple[Frame, ...]
     classes: Int64[np.ndarray, " k"] | None
     faults: tuple[Fault, ...]
     drawn: Drawn | None
+
+    @staticmethod
+    def at_nothing(fault: Fault) -> "Look":
+        """Of a sample that cannot be read at all."""
+        return Look(length=1, frames=(), classes=None, faults=(fault,), drawn=None)
 
 
 def look_at(source: ImageSource | ClipSource, index: int, *, draw: bool, stop: Event) -> Look:
@@ -71,16 +77,16 @@ def look_at(source: ImageSource | ClipSource, index: int, *, draw: bool, stop: E
         sample = source[index]
         frame = _frame(sample)
     except DiasError as error:
-        return Look(frames=(), classes=None, faults=(_fault(name, error),), drawn=None)
+        return Look.at_nothing(_fault(name, error))
     drawn = _drawn(name, [sample], [frame]) if draw else None
-    return Look(frames=(frame,), classes=_numbers(sample.classes), faults=(), drawn=drawn)
+    return Look(length=1, frames=(frame,), classes=_numbers(sample.classes), faults=(), drawn=drawn)
 
 
 def _look_at_clip(source: ClipSource, index: int, *, name: str, draw: bool, stop: Event) -> Look:
     try:
         length = source.length(index)
     except DiasError as error:
-        return Look(frames=(), classes=None, faults=(_fault(name, error),), drawn=None)
+        return Look.at_nothing(_fault(name, error))
     shown = set(np.linspace(0, length - 1, min(_FRAMES, length)).round().astype(int).tolist()) if draw else ()
     frames: list[Frame] = []
     samples: list[ImageSample] = []
@@ -88,20 +94,13 @@ def _look_at_clip(source: ClipSource, index: int, *, name: str, draw: bool, stop
     for start in range(0, length, _AT_ONCE):
         if stop.is_set():
             break
-        places = range(start, min(start + _AT_ONCE, length))
-        try:
-            clip = source.read(index, places)
-            read = [clip.frame(place) for place in range(len(places))]
-            frames += [_frame(sample) for sample in read]
-        except DiasError as error:
-            faults.add(_faults_in(source, index, places, first=error))
-            continue
-        classes = _numbers(clip.classes)
-        samples += [sample for place, sample in zip(places, read, strict=True) if place in shown]
-    if faults.kept:
-        return Look(frames=(), classes=None, faults=faults.told(), drawn=None)
+        read, wrong = _whole_frames(source, index, range(start, min(start + _AT_ONCE, length)))
+        faults.add(wrong)
+        frames += [frame for _, frame in read.values()]
+        classes = next((_numbers(sample.classes) for sample, _ in read.values()), classes)
+        samples += [sample for place, (sample, _) in read.items() if place in shown]
     drawn = _drawn(name, samples, frames) if samples else None
-    return Look(frames=tuple(frames), classes=classes, faults=(), drawn=drawn)
+    return Look(length=length, frames=tuple(frames), classes=classes, faults=faults.told(), drawn=drawn)
 
 
 class _Faults:
@@ -130,15 +129,27 @@ class _Faults:
         return (*found, Fault(name=self.name, file=found[-1].file, line=line))
 
 
-def _faults_in(source: ClipSource, index: int, places: range, *, first: DiasError) -> list[DiasError]:
-    """What is wrong with each of some frames: reading them together stops at the first."""
-    found = []
+def _whole_frames(
+    source: ClipSource, index: int, places: range
+) -> tuple[dict[int, tuple[ImageSample, Frame]], list[DiasError]]:
+    """Those of some frames that are whole, by their places, and what is wrong with the others.
+
+    They are read together, which stops at the first fault; then one by one.
+    """
+    try:
+        clip = source.read(index, places)
+        read = [clip.frame(place) for place in range(len(places))]
+        return {place: (one, _frame(one)) for place, one in zip(places, read, strict=True)}, []
+    except DiasError as error:
+        first = error
+    found, wrong = {}, []
     for place in places:
         try:
-            _frame(source.read(index, [place]).frame(0))
+            sample = source.read(index, [place]).frame(0)
+            found[place] = sample, _frame(sample)
         except DiasError as error:
-            found.append(error)
-    return found if str(first) in map(str, found) else [first, *found]
+            wrong.append(error)
+    return found, wrong if str(first) in map(str, wrong) else [first, *wrong]
 
 
 def _frame(sample: ImageSample) -> Frame:

@@ -16,7 +16,8 @@ from dias.data.sources import SourceConfig, config_for
 from dias.data.sources.contract import SeveralSets
 from dias.errors import DiasError
 from dias.inspection.findings import Inspection, Part, Unlisted
-from dias.inspection.look import Look, look_at
+from dias.inspection.look import Look
+from dias.inspection.once import Once
 from dias.inspection.statistics import sum_up
 from dias.progress import ProgressLine
 
@@ -34,6 +35,8 @@ def inspect(
     progress: bool = True,
 ) -> Inspection:
     """Read every sample of every split of the data set at a path; of several sets, one after the other.
+
+    A sample that several splits share (VOC's trainval is train and val) is read once and counts in each.
 
     Reading goes on after a fault, and ends at once at Ctrl-C with what was found so far. Threads read:
     decoders let other threads work meanwhile, and processes measured no faster.
@@ -53,14 +56,16 @@ def inspect(
     config, configs = _configs(Path(path), list(settings), split)
     kind = str(to_dict(config)["kind"])
     facts = described(kind)
-    parts, unlisted = [], []
+    parts, unlisted, once = [], [], Once()
     for title, one in configs:
         try:
             source = one.build()
         except DiasError as error:
             unlisted.append(Unlisted(title=title, line=str(error)))
             continue
-        parts.append(_part(source, one, title, quick=quick, jobs=jobs, pictures=pictures, progress=progress))
+        parts.append(
+            _part(source, one, title, once, quick=quick, jobs=jobs, pictures=pictures, progress=progress)
+        )
         if parts[-1].stopped:
             break
     if not parts:
@@ -116,6 +121,7 @@ def _part(
     source: ImageSource | ClipSource,
     config: SourceConfig,
     title: str,
+    once: Once,
     *,
     quick: int | None,
     jobs: int,
@@ -125,11 +131,12 @@ def _part(
     clips = isinstance(source, ClipSource)
     chosen = _spread(range(len(source)), quick)
     began = time.monotonic()
+    drawn = set(_spread(once.can_draw(source, chosen), pictures))
     looks: list[Look] = []
     faulty, stopped = 0, False
     with ProgressLine(f"check {title}", total=len(chosen), shown=progress) as line:
         try:
-            for look in _looks(source, chosen, drawn=set(_spread(chosen, pictures)), jobs=jobs):
+            for look in _looks(source, chosen, once, drawn=drawn, jobs=jobs):
                 looks.append(look)
                 faulty += bool(look.faults)
                 line.step(note=f"{faulty} faulty" if look.faults else None)
@@ -151,7 +158,7 @@ def _part(
 
 
 def _looks(
-    source: ImageSource | ClipSource, chosen: Sequence[int], *, drawn: set[int], jobs: int
+    source: ImageSource | ClipSource, chosen: Sequence[int], once: Once, *, drawn: set[int], jobs: int
 ) -> Iterator[Look]:
     """Looks at the samples chosen, in their order."""
     stop = Event()
@@ -159,7 +166,7 @@ def _looks(
     waiting: deque[Future[Look]] = deque()
     try:
         for index in chosen:
-            waiting.append(pool.submit(look_at, source, index, draw=index in drawn, stop=stop))
+            waiting.append(pool.submit(once.look_at, source, index, draw=index in drawn, stop=stop))
             if len(waiting) > _AHEAD * jobs:
                 yield waiting.popleft().result()
         while waiting:

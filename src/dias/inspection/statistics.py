@@ -15,7 +15,7 @@ _AREA_LABELS = ("below 0.1%", "0.1 to 1%", "1 to 5%", "5 to 20%", "20 to 50%", "
 
 
 def sum_up(looks: Sequence[Look], *, clips: bool) -> Statistics | None:
-    """Statistics over the samples without a fault; None if there are none.
+    """Statistics over all frames that are whole; None if there are none.
 
     Args:
         looks: at images, or at clips.
@@ -90,7 +90,7 @@ def _clips(looks: Sequence[Look]) -> Clips:
             shares += [count / len(look.frames) for count in seen.values()]
             objects.append(len(seen))
     return Clips(
-        lengths=_spread(np.array([len(look.frames) for look in looks])),
+        lengths=_spread(np.array([look.length for look in looks])),
         objects=_bars(objects),
         seen=Spread.of(np.array(shares)),
     )

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float64, Integer
 from torch import Tensor
 
-from dias.masks import hungarian
+from dias.masks.matching import hungarian
 from dias.metrics.contingency import Contingency, contingency_table
 
 

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from dias.masks import hungarian, soft_iou
+from dias.masks.matching import hungarian
+from dias.masks.overlap import soft_iou
 
 
 def attention_matching(

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from dias.masks import hungarian, soft_iou
+from dias.masks.matching import hungarian
+from dias.masks.overlap import soft_iou
 
 
 def matched_distillation(

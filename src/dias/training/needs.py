@@ -13,6 +13,7 @@ from dias.data.samples import ImageSource
 from dias.errors import DiasError
 from dias.models.image import ImageModel
 from dias.objectives import image_loss
+from dias.precision import arithmetic
 from dias.training.data import PCA_TOKENS
 from dias.training.recipe import Recipe
 
@@ -143,11 +144,12 @@ def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
 
     config = model.config
     mode, device = model.training, next(model.parameters()).device
+    half = arithmetic(recipe.training.precision, device) == torch.bfloat16
     before = {name: value.clone() for name, value in model.named_buffers()}  # some follow what they see
     model.train()
     with (
         torch.random.fork_rng(),
-        torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bf16"),
+        torch.autocast(device.type, torch.bfloat16, enabled=half),
         torch.autograd.graph.saved_tensors_hooks(count, lambda value: value),
     ):
         features = torch.randn(1, config.positions, config.channels, device=device)

@@ -10,6 +10,7 @@ import torch
 
 from dias.backbones import Backbone
 from dias.checkpoints import fill, fill_tokenizer, find
+from dias.data.samples import known_by
 from dias.errors import LoadingError, SettingError, TrainingError
 from dias.files import sha256
 from dias.models.image import ImageModel
@@ -124,6 +125,7 @@ def _train(
         cost,
         resume=resume,
         validating=TokenizerValidation if tokenizer else Validation,
+        data=known_by(data.source),
     )
     begun = _start_tokenizer(model, shown=trainer.is_global_zero) if tokenizer and not resume else None
     if trainer.is_global_zero:

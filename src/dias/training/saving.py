@@ -1,6 +1,7 @@
 """Checkpoints of a run: whole or absent, read back without executing anything."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +50,26 @@ def saved_step(folder: Path) -> int | None:
 
 
 class Saving(L.Callback):
-    """Keeps the state to resume from, the last model, and the one that validation likes best."""
+    """Keeps the state to resume from, the last model, and the one that validation likes best.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: of the run.
+        data: fingerprints of what is trained on, for whoever measures a checkpoint on the very same.
+    """
+
+    def __init__(self, folder: Path, *, data: Sequence[str] = ()) -> None:
+        self.folder, self.data = folder, data
         self.best = -float("inf")
 
     def save(self, trainer: L.Trainer, module: Training, *, scores: dict[str, float], score: float) -> None:
         """Write last.safetensors, best.safetensors if this is it, then the state (with the best score)."""
         if trainer.is_global_zero:
-            notes = {"step": trainer.global_step, "seed": module.recipe.training.seed, "validation": scores}
+            notes = {
+                "step": trainer.global_step,
+                "seed": module.recipe.training.seed,
+                "validation": scores,
+                "data": list(self.data),
+            }
             module.save(self.folder / "last.safetensors", notes=notes)
             if score > self.best:
                 module.save(self.folder / "best.safetensors", notes=notes)

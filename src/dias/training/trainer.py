@@ -1,5 +1,6 @@
 """Lightning's trainer for a run: where it computes, and what happens between steps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from dias.data.samples import ImageSource
 from dias.errors import DiasError, SettingError, how_to_install
+from dias.precision import arithmetic
 from dias.training.company import Company
 from dias.training.cost import CostMeter
 from dias.training.interruption import Interruption, Listening
@@ -52,6 +54,7 @@ def make_trainer(
     *,
     resume: bool,
     validating: type[Validation],
+    data: Sequence[str],
 ) -> L.Trainer:
     """Make the trainer of a run.
 
@@ -64,6 +67,7 @@ def make_trainer(
         cost: measures the run.
         resume: whether the run goes on.
         validating: the kind of validation.
+        data: fingerprints of what is trained on.
 
     Raises:
         DiasError: the batch does not divide, or there is no such accelerator.
@@ -75,7 +79,7 @@ def make_trainer(
             f"setting training.batch: {training.batch} does not divide into {processes} processes "
             f"x {training.accumulate} accumulated parts"
         )
-    saving, journal = Saving(folder), Journal(folder, every=_JOURNAL_EVERY)
+    saving, journal = Saving(folder, data=data), Journal(folder, every=_JOURNAL_EVERY)
     interruption = Interruption(folder, listening, resumed=resume)  # last: after a validation at its step
     progress = TrainingProgress(steps=training.steps, batch=training.batch) if machine.progress else None
     looking = validating(
@@ -91,18 +95,20 @@ def make_trainer(
         progress=progress,
     )
     cuda = torch.cuda.is_available()
+    on_gpu = cuda and machine.accelerator != "cpu"
+    half = arithmetic(training.precision, torch.device("cuda" if on_gpu else "cpu")) == torch.bfloat16
     if machine.accelerator == "gpu" and not cuda:
         raise SettingError(
             "--accelerator", "gpu", "but PyTorch sees none; take cpu, or install PyTorch for CUDA"
         )
-    if cuda and machine.accelerator != "cpu" and machine.devices > torch.cuda.device_count():
+    if on_gpu and machine.devices > torch.cuda.device_count():
         raise SettingError("--devices", machine.devices, f"but there are {torch.cuda.device_count()} GPUs")
     return L.Trainer(
-        accelerator="gpu" if cuda and machine.accelerator != "cpu" else "cpu",
+        accelerator="gpu" if on_gpu else "cpu",
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy="ddp" if processes > 1 else "auto",
-        precision="bf16-mixed" if training.precision == "bf16" else "32-true",
+        precision="bf16-mixed" if half else "32-true",
         max_steps=training.steps,
         max_epochs=1,
         accumulate_grad_batches=training.accumulate,

@@ -17,7 +17,7 @@ from dias.data.samples import ImageSource
 from dias.evaluation.agreement import scores_by
 from dias.evaluation.protocol import rules_of
 from dias.files import write_atomic
-from dias.masks import label_map
+from dias.masks.resize import label_map
 from dias.metrics import mean_over_valid
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput

@@ -16,7 +16,7 @@ from dias.data.images import read_colours, read_image, read_shades
 from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError, SettingError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 Variant = Literal["full", "outd", "camo", "grassbg", "pbg", "vbg"]
 Split = Literal["train", "val", "test", "all"]

@@ -16,7 +16,7 @@ from dias.data.samples import ClipSample
 from dias.data.sources.contract import Use
 from dias.data.sources.frame_files import FrameFiles
 from dias.errors import FileError, SampleError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 Split = Literal["train", "val", "test-dev", "test-challenge"]
 _SPLITS: tuple[Split, ...] = ("train", "val", "test-dev", "test-challenge")

@@ -16,7 +16,7 @@ from dias.data.sources.contract import Use
 from dias.data.sources.frame_files import FrameFiles
 from dias.data.sources.walking import is_picture, visible_below
 from dias.errors import FileError, SampleError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

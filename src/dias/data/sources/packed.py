@@ -19,7 +19,7 @@ from dias.data.packing.manifest import MANIFEST, UNFINISHED, Index, Manifest, re
 from dias.data.packing.record import decoded, picture
 from dias.data.packing.s3 import SCHEME, Bucket
 from dias.data.packing.stores import Folder, Store
-from dias.data.samples import ImageSample
+from dias.data.samples import ImageSample, Origin
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError, SettingError
 
@@ -144,6 +144,10 @@ class Packed:
     def fingerprint(self) -> str:
         """That of the data set that was packed, if nothing was left out or made smaller."""
         return self.manifest.of_samples()
+
+    def origin(self) -> Origin:
+        """The data set that was packed, whatever was lost of it on the way."""
+        return Origin(settings=self.manifest.source, fingerprint=self.manifest.fingerprint)
 
     def blocks(self, indices: Sequence[int]) -> Blocks:
         """How some of the samples (rising) lie in the shards."""

@@ -14,7 +14,7 @@ from dias.data.inside import inside
 from dias.data.samples import ImageSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError, SettingError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 Year = Literal[2007, 2012]
 Split = Literal["train", "val", "trainval", "test", "trainaug"]
@@ -134,6 +134,10 @@ class Voc:
     def name(self, index: int) -> str:
         """Path below the year's folder, such as `JPEGImages/2007_000032.jpg`."""
         return f"JPEGImages/{self.ids[index]}.jpg"
+
+    def shared(self, index: int) -> str:
+        """File of its picture or masks: trainval is train and val, trainaug has masks of its own."""
+        return str(self.folder / ("JPEGImages" if self.mode == "none" else self.masks) / self.ids[index])
 
     def fingerprint(self) -> str:
         """SHA-256 over names and sizes of the pictures."""

@@ -19,7 +19,7 @@ from dias.data.inside import inside
 from dias.data.samples import ClipSample, fingerprint_below
 from dias.data.sources.contract import Use
 from dias.errors import FileError, SampleError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 Split = Literal["train", "valid", "test"]
 Edition = Literal["2019", "2021", "2022", "hq"]
@@ -166,6 +166,15 @@ class Ytvis:
         """SHA-256 over names and sizes of the frames that the annotations name."""
         names = {name for video in self._videos for name in video.file_names}
         return fingerprint_below(self.folder, names)
+
+    def without_masks(self) -> str | None:
+        """Where the file holds no annotation at all."""
+        if self._tracks is not None:
+            return None
+        return (
+            f"{self.file}: holds no annotations (of valid and test only 2022 has published ones), "
+            "so it cannot be measured; take split=train, or hq=true with HQ's files"
+        )
 
     def encoded(self, index: int, frame: int) -> bytes:
         """The JPEG of a frame."""

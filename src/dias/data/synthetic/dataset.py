@@ -16,7 +16,7 @@ from dias.data.synthetic.render import Rendering, render
 from dias.data.synthetic.scene import SHAPES, Scene, Variant, draw_scene
 from dias.errors import DiasError
 from dias.files import write_atomic, write_json, write_text
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 from dias.progress import ProgressLine
 from dias.provenance import record
 

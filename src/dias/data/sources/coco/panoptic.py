@@ -23,7 +23,7 @@ from dias.data.sources.coco.layout import (
     panoptic_folder,
 )
 from dias.errors import FileError, SampleError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 
 class _Segment(msgspec.Struct, gc=False):

@@ -21,7 +21,7 @@ from dias.data.sources.coco.layout import (
     instances_file,
 )
 from dias.errors import FileError, SampleError
-from dias.masks import boxes_from_labels
+from dias.masks.boxes import boxes_from_labels
 
 
 class _Thing(msgspec.Struct, gc=False):
