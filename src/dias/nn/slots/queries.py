@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.errors import SettingError
-from dias.nn.chance import Chance, completes, normal
+from dias.nn.chance import Chance, normal
 from dias.nn.slots.preheater import Preheater
 
 
@@ -46,14 +46,14 @@ class PreheatedConfig:
         slots: how many are drawn.
         heads: of the small module's attention; must divide the width of a slot.
         weight: of its loss, the mean squared error to the final slots.
-        detach_steps: training steps at the start in which that loss does not reach the tokens' projection.
+        detach: share of training, at its start, in which that loss does not reach the tokens' projection.
     """
 
     kind: Literal["preheated"] = "preheated"
     slots: PositiveInt = 7
     heads: PositiveInt = 4
     weight: Annotated[float, Field(ge=0)] = 100.0
-    detach_steps: NonNegativeInt = 5_000
+    detach: Annotated[float, Field(ge=0, le=1)] = 0.1
 
     def build(self, *, dim: int, token_dim: int | None = None) -> "Preheated":
         """Make the module for slots `dim` wide and projected tokens of `token_dim` channels (None: `dim`)."""
@@ -69,9 +69,15 @@ class QueryPart(nn.Module):
     """What every kind of queries can be asked."""
 
     def preheat(
-        self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"]
+        self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"], *, progress: float = 1.0
     ) -> Float[Tensor, "b n d"]:
-        """Move drawn queries to where the picture's projected tokens want them; here they stay."""
+        """Move drawn queries to where the picture's projected tokens want them; here they stay.
+
+        Args:
+            queries: drawn, knowing nothing of the picture.
+            tokens: of the picture.
+            progress: share of training that is done, 0 to 1.
+        """
         return queries
 
     def start(self, queries: Float[Tensor, "b n d"], *, generator: Chance = None) -> Float[Tensor, "b n d"]:
@@ -128,8 +134,6 @@ class Preheated(QueryPart):
     aggregation starts from a copy without gradient, in training with noise of a learned width.
     """
 
-    steps: Tensor
-
     def __init__(self, config: PreheatedConfig, *, dim: int, token_dim: int) -> None:
         super().__init__()
         self.config = config
@@ -138,7 +142,6 @@ class Preheated(QueryPart):
         self.log_std = nn.Parameter(torch.zeros(1, 1, dim))
         self.log_std_start = nn.Parameter(torch.zeros(1, 1, dim))
         self.preheater = Preheater(dim=dim, token_dim=token_dim, heads=config.heads)
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, batch: int, *, generator: Chance = None) -> Float[Tensor, "b n d"]:
         """Draw queries for `batch` images; they know nothing of them yet."""
@@ -146,21 +149,17 @@ class Preheated(QueryPart):
         return self.mean + self.log_std.exp() * noise
 
     def preheat(
-        self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"]
+        self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"], *, progress: float = 1.0
     ) -> Float[Tensor, "b n d"]:
         """Predict each picture's slots; early in training without a gradient to the tokens."""
-        if self.training:  # a product, not a branch: a GPU need not be asked how many steps there were
-            free = (self.steps >= self.config.detach_steps).to(tokens)
-            tokens = tokens.detach() + free * (tokens - tokens.detach())
-        predicted: Tensor = self.preheater(queries, tokens)
+        early = progress < self.config.detach
+        predicted: Tensor = self.preheater(queries, tokens.detach() if early else tokens)
         return predicted
 
     def start(self, queries: Float[Tensor, "b n d"], *, generator: Chance = None) -> Float[Tensor, "b n d"]:
         """In training noise around the prediction, which learns nothing from what comes after."""
         if not self.training:
             return queries
-        if completes(generator, len(queries)):
-            self.steps += 1
         noise = _noise(*queries.shape[:2], like=self.mean, chance=generator)
         return queries.detach() + self.log_std_start.exp() * noise
 
