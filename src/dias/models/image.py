@@ -205,7 +205,7 @@ class ImageModel(nn.Module):
         reduced = self.reduce_features(seen.features)
         tokens = self.projection(reduced if self.last_blocks is None else self._own_features(seen))
         if queries is None:
-            queries = self.queries(len(tokens), generator=generator)
+            queries = self.queries(len(tokens), generator=generator, progress=progress)
         queries = self.queries.preheat(queries, tokens, progress=progress)
         start = self.queries.start(queries, generator=generator)
         found = self.aggregation(tokens, start, reduce=reduce, generator=generator, progress=progress)

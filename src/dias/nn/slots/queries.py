@@ -1,5 +1,6 @@
 """Where slots are born: the queries that the first aggregation starts from."""
 
+import math
 from typing import Annotated, Literal
 
 import torch
@@ -28,7 +29,7 @@ class NormalSharedConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class NormalSeparateConfig:
-    """One learned Gaussian per slot, as BO-QSA uses (Jia et al. 2023)."""
+    """One learned Gaussian per slot."""
 
     kind: Literal["separate"] = "separate"
     slots: PositiveInt = 7
@@ -36,6 +37,26 @@ class NormalSeparateConfig:
     def build(self, *, dim: int, token_dim: int | None = None) -> "NormalSeparate":
         """Make the module; `dim` is the width of a slot, tokens are not looked at."""
         return NormalSeparate(slots=self.slots, dim=dim)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AnnealedConfig:
+    """One learned query per slot, with noise at the start of training (BO-QSA, Jia et al. 2023).
+
+    Attributes:
+        slots: how many there are.
+        noise: its standard deviation at the first step, as a share of each of a query's numbers.
+        noise_until: share of training in which it falls to nothing, along half a cosine.
+    """
+
+    kind: Literal["annealed"] = "annealed"
+    slots: PositiveInt = 7
+    noise: Annotated[float, Field(ge=0)] = 1.0
+    noise_until: Annotated[float, Field(ge=0, le=1)] = 0.12
+
+    def build(self, *, dim: int, token_dim: int | None = None) -> "Annealed":
+        """Make the module; `dim` is the width of a slot, tokens are not looked at."""
+        return Annealed(self, dim=dim)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -62,22 +83,18 @@ class PreheatedConfig:
         return Preheated(self, dim=dim, token_dim=dim if token_dim is None else token_dim)
 
 
-Queries = Annotated[NormalSharedConfig | NormalSeparateConfig | PreheatedConfig, Field(discriminator="kind")]
+Queries = Annotated[
+    NormalSharedConfig | NormalSeparateConfig | AnnealedConfig | PreheatedConfig, Field(discriminator="kind")
+]
 
 
 class QueryPart(nn.Module):
-    """What every kind of queries can be asked."""
+    """What every kind of queries can be asked, beside queries; `progress` is the share of training done."""
 
     def preheat(
         self, queries: Float[Tensor, "b n d"], tokens: Float[Tensor, "b m c"], *, progress: float = 1.0
     ) -> Float[Tensor, "b n d"]:
-        """Move drawn queries to where the picture's projected tokens want them; here they stay.
-
-        Args:
-            queries: drawn, knowing nothing of the picture.
-            tokens: of the picture.
-            progress: share of training that is done, 0 to 1.
-        """
+        """Move drawn queries to where the picture's projected tokens want them; here they stay."""
         return queries
 
     def start(self, queries: Float[Tensor, "b n d"], *, generator: Chance = None) -> Float[Tensor, "b n d"]:
@@ -103,7 +120,9 @@ class NormalShared(QueryPart):
         self.mean = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, 1, dim)))
         self.log_std = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, 1, dim)))
 
-    def forward(self, batch: int, *, generator: Chance = None) -> Float[Tensor, "b n d"]:
+    def forward(
+        self, batch: int, *, generator: Chance = None, progress: float = 1.0
+    ) -> Float[Tensor, "b n d"]:
         """Draw queries for `batch` images."""
         noise = _noise(batch, self.slots, like=self.mean, chance=generator)
         return self.mean + self.log_std.exp() * noise
@@ -118,13 +137,45 @@ class NormalSeparate(QueryPart):
         self.mean = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, slots, dim)[0])[None])
         self.log_std = nn.Parameter(torch.full((1, slots, dim), dim**-0.5).log())
 
-    def forward(self, batch: int, *, generator: Chance = None) -> Float[Tensor, "b n d"]:
+    def forward(
+        self, batch: int, *, generator: Chance = None, progress: float = 1.0
+    ) -> Float[Tensor, "b n d"]:
         """Give queries for `batch` images."""
         mean = self.mean.expand(batch, -1, -1)
         if not self.training:
             return mean
         noise = _noise(batch, mean.shape[1], like=self.mean, chance=generator)
         return mean + self.log_std.exp() * noise
+
+
+class Annealed(QueryPart):
+    """A learned query per slot; noise early in training only, as wide as the query's own numbers are large.
+
+    That width has no gradient. As in BO-QSA's public code (Jia et al. 2023), which anneals it so.
+    """
+
+    def __init__(self, config: AnnealedConfig, *, dim: int) -> None:
+        super().__init__()
+        self.config = config
+        self.slots = config.slots
+        self.mean = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, config.slots, dim)[0])[None])
+
+    def forward(
+        self, batch: int, *, generator: Chance = None, progress: float = 1.0
+    ) -> Float[Tensor, "b n d"]:
+        """Give queries for `batch` images."""
+        mean = self.mean.expand(batch, -1, -1)
+        width = self.width(progress)
+        if not self.training or width == 0:
+            return mean
+        return mean + width * mean.detach() * _noise(batch, self.slots, like=self.mean, chance=generator)
+
+    def width(self, progress: float) -> float:
+        """Standard deviation of the noise at `progress` (0 to 1) of training, as a share of the query."""
+        until = self.config.noise_until
+        return (
+            0.5 * self.config.noise * (1 + math.cos(math.pi * progress / until)) if progress < until else 0.0
+        )
 
 
 class Preheated(QueryPart):
@@ -143,7 +194,9 @@ class Preheated(QueryPart):
         self.log_std_start = nn.Parameter(torch.zeros(1, 1, dim))
         self.preheater = Preheater(dim=dim, token_dim=token_dim, heads=config.heads)
 
-    def forward(self, batch: int, *, generator: Chance = None) -> Float[Tensor, "b n d"]:
+    def forward(
+        self, batch: int, *, generator: Chance = None, progress: float = 1.0
+    ) -> Float[Tensor, "b n d"]:
         """Draw queries for `batch` images; they know nothing of them yet."""
         noise = _noise(batch, self.slots, like=self.mean, chance=generator)
         return self.mean + self.log_std.exp() * noise
