@@ -1,8 +1,11 @@
 """Features without a backbone: coloured rectangles on a ground, one colour an object, on a square grid."""
 
+from math import isqrt
+
 import torch
 from torch import Tensor, nn
 
+from dias.backbones import Tokens
 from dias.models import ImageModel
 from moving import every_weight_moves
 
@@ -32,9 +35,10 @@ def fit(model: ImageModel, features: Tensor, *, steps: int, lr: float = 3e-3) ->
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     first = error(model, features)
     model.train()
+    side = isqrt(features.shape[1])
     with every_weight_moves(model):
-        for _ in range(steps):
-            output = model.from_features(features)
+        for step in range(steps):
+            output = model.from_tokens(Tokens(features=features, grid=(side, side)), progress=step / steps)
             assert output.error is not None
             loss = output.error.mean() + sum(output.penalties.values())
             optimizer.zero_grad()

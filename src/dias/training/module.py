@@ -153,8 +153,10 @@ class ImageTraining(Training):
         chance = self.chance(size, part=part)
         chosen = uniform(size, chance=chance, device=device) < probability
         taught = None if self.teacher is None else self.teacher(seen, generator=chance)
-        output = self.model.from_tokens(seen, reduce=chosen if probability > 0 else False, generator=chance)
-        loss = image_loss(output, config=self.recipe.objective, progress=self.progress(), teacher=taught)
+        progress = self.progress()
+        reduce = chosen if probability > 0 else False
+        output = self.model.from_tokens(seen, reduce=reduce, generator=chance, progress=progress)
+        loss = image_loss(output, config=self.recipe.objective, progress=progress, teacher=taught)
         named = {"loss": loss.total, "reconstruction": loss.reconstruction, "distillation": loss.distillation}
         return named | loss.penalties
 
