@@ -174,6 +174,19 @@ def test_going_on_counts_before_a_larger_overlap() -> None:
     assert switches.count == 1  # at 0.49; then the new one is kept
 
 
+@pytest.mark.parametrize(
+    ("between", "switches"),
+    [([[0.1, 0.1]], 1), ([[]], 0)],
+    ids=["lost for a frame, so free to choose", "a frame where nothing is predicted is passed over"],
+)
+def test_what_counts_as_the_frame_before(between: list[list[float]], switches: int) -> None:
+    found = Switches()
+    for iou in ([[0.9, 0.0]], between, [[0.5, 0.8]]):
+        tracks = np.arange(len(iou[0]))
+        found.add(Detections(objects=np.array([0]), tracks=tracks, iou=np.array(iou).reshape(1, -1)))
+    assert found.count == switches
+
+
 def test_background_split_in_two_costs_nothing_where_it_does_not_count() -> None:
     truth = torch.zeros(4, 6, 6, dtype=torch.int64)
     truth[:, 2:4, 2:4] = 1

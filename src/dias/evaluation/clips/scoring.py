@@ -35,7 +35,7 @@ class OneClip:
 class ClipScorer:
     """Adds up the frames of one clip by a protocol's rules; memory does not depend on the frames' size.
 
-    Nor on their number, but for what HOTA keeps: about half a kilobyte a frame.
+    Nor on their number, but for what HOTA keeps: some hundred bytes a frame.
     """
 
     def __init__(self, rules: Rules) -> None:

@@ -31,8 +31,8 @@ class HotaScores:
 class Hota:
     """Adds up frames for HOTA.
 
-    Whom a frame matches depends on the whole clip, so pairs that overlap are kept: 16 bytes each, which is
-    about half a kilobyte a frame.
+    Whom a frame matches depends on the whole clip, so pairs that overlap are kept: 16 bytes each, some
+    hundred bytes a frame.
     """
 
     def __init__(self) -> None:
