@@ -14,7 +14,7 @@ from dias.evaluation.clips.results import (
 from dias.evaluation.clips.run import ClipPredictor, evaluate_clips
 from dias.evaluation.clips.scoring import ClipScorer
 from dias.evaluation.clips.tables import clip_markdown
-from dias.evaluation.clips.unlinked import Unlinked
+from dias.evaluation.clips.unlinked import Unlinked, clips_for, evaluate_unlinked
 from dias.evaluation.clips.views import ShownFrame
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "Tracks",
     "Unlinked",
     "clip_markdown",
+    "clips_for",
     "evaluate_clips",
+    "evaluate_unlinked",
     "load_clips",
     "save_clips",
 ]

@@ -1,15 +1,23 @@
 """A model of images on clips, frame by frame, with nothing that links the frames: what tracking must beat."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from dias.data.frames import ClipFrames
+from dias.data.samples import ClipSource, ImageSource
+from dias.errors import DiasError
+from dias.evaluation.clips.results import ClipEvaluation
+from dias.evaluation.clips.run import evaluate_clips
 from dias.evaluation.clips.views import ShownFrame
 from dias.evaluation.passes import backbone_of, device_of, final_pass
 from dias.evaluation.protocol import EvaluationConfig, MapSource
+from dias.evaluation.run import Candidate
+from dias.files import check_writable
 from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
@@ -46,6 +54,50 @@ class Unlinked:
             size = batch[0].size
             maps = _map(output, self._config.rules.map)
             yield from label_map(maps, grid=tokens.grid, size=(size, size), kept=output.mask)
+
+
+def clips_for(source: ImageSource, file: Path) -> ClipSource:
+    """The clips whose frames a data set of images is, to be measured as wholes too.
+
+    Args:
+        source: what `dias.data.frames.images_of` gave.
+        file: where the result is to go.
+
+    Raises:
+        DiasError: these are images and no clips.
+        FileError: nothing can be written there.
+    """
+    if not isinstance(source, ClipFrames):
+        raise DiasError(f"{file}: would hold scores of clips, but the data set has images; leave it out")
+    check_writable(file)
+    return source.clips
+
+
+def evaluate_unlinked(
+    candidates: Sequence[Candidate],
+    clips: ClipSource,
+    *,
+    config: EvaluationConfig | None = None,
+    progress: bool = True,
+) -> tuple[ClipEvaluation, ...]:
+    """Measure models of images on clips, one after another, each as `Unlinked`.
+
+    Raises:
+        DiasError: as `evaluate_clips`.
+        SampleError: a frame cannot be read and `config.bad_images` is "stop".
+    """
+    config = config or EvaluationConfig()
+    return tuple(
+        evaluate_clips(
+            Unlinked(one.model, config=config),
+            clips,
+            config.rules,
+            name=f"{one.checkpoint or 'model'}, frames not linked",
+            bad_clips=config.bad_images,
+            progress=progress,
+        )
+        for one in candidates
+    )
 
 
 def _map(output: SlotOutput, source: MapSource) -> Tensor:
