@@ -74,6 +74,13 @@ def evaluate(
     pictures: Annotated[
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
+    clips: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE",
+            help="Of clips, also measure each as a whole, and tracks (docs/video-metrics.md): goes there.",
+        ),
+    ] = None,
     batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
     threshold: MergeThreshold = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
@@ -111,6 +118,7 @@ def evaluate(
     )
     from dias.evaluation import markdown as as_markdown
     from dias.evaluation import table as as_table
+    from dias.evaluation.clips import clip_markdown, clips_for, evaluate_unlinked, save_clips
     from dias.files import check_writable
 
     if len(paths) < 2:
@@ -130,6 +138,7 @@ def evaluate(
     check_writable(out)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
+    whole = None if clips is None else clips_for(source, clips)
     print(in_words(data, source), file=sys.stderr)
     require_masks(source)
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
@@ -154,3 +163,7 @@ def evaluate(
 
         draw_pictures(candidates[0].model, source, results.evaluations[0], folder=pictures)
     print(f"every image's scores: {out}")
+    if whole is not None and clips is not None:
+        found = evaluate_unlinked(candidates, whole, config=config)
+        save_clips(found, clips)
+        print(f"\n{clip_markdown(found)}\nevery clip's scores: {clips}")
