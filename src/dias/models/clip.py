@@ -198,27 +198,28 @@ class ClipModel(nn.Module):
         """
         self._check(seen, state, cues, decode=decode)
         reduced, tokens = self._projected(seen)
-        penalties: dict[str, Tensor] = {}
         if state is None:
             drawn = self.image.queries.preheat(self.image.queries(len(tokens), generator=generator), tokens)
             queries = self.image.queries.start(drawn, generator=generator)
             if cues is not None and self.told is not None:
                 queries = self.told(queries, cues.places, cues.there, generator=generator)
             found = self.image.aggregation(tokens, queries, reduce=reduce, generator=generator)
+            waits = ~found.kept
             penalties = found.penalties | self.image.queries.penalties(drawn, found.slots, found.kept)
         else:
             queries = self._next_queries(state, reduced, generator=generator)
-            found = self._go_on(tokens, queries, state.past.kept, reduce=reduce)
+            found, held = self._go_on(tokens, queries, state.past.kept, reduce=reduce)
+            waits, penalties = ~found.kept | held[:, None], found.penalties
         output = slot_output(self.image, found, penalties)
         if decode:
             output = explained(self.image, output, seen, reduced, generator=generator)
         past = self.transition.remember(
             None if state is None else state.past,
-            slots=torch.where(found.kept[..., None], found.slots, queries),
+            slots=torch.where(waits[..., None], queries.to(found.slots), found.slots),
             features=reduced,
             kept=found.kept,
         )
-        return ClipState(past=past, queries=queries), output
+        return ClipState(past=past, queries=queries, waits=waits), output
 
     def with_threshold(self, threshold: Threshold) -> "ClipModel":
         """The same weights under another threshold of reduction: a cosine distance, or an automatic one."""
@@ -231,9 +232,9 @@ class ClipModel(nn.Module):
     def _next_queries(
         self, state: ClipState, features: Float[Tensor, "b m c"], *, generator: Chance
     ) -> Float[Tensor, "b n d"]:
-        """What the slots start a later frame from: those that were there moved on, the others waiting."""
+        """What the slots start a later frame from: moved on by the transition, or what they wait with."""
         moved = self.transition(state.past, features, generator=generator)
-        return torch.where(state.past.kept[..., None], moved, state.queries.to(moved))
+        return torch.where(state.waits[..., None], state.queries.to(moved), moved)
 
     def _go_on(
         self,
@@ -242,7 +243,7 @@ class ClipModel(nn.Module):
         kept: Bool[Tensor, "b n"],
         *,
         reduce: bool | Bool[Tensor, " b"],
-    ) -> Aggregated:
+    ) -> tuple[Aggregated, Bool[Tensor, " b"]]:
         aggregation = self.image.aggregation
         assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
         return go_on(aggregation, self.config.continuity, tokens, queries, kept, reduce=reduce)

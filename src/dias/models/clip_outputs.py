@@ -29,11 +29,14 @@ class ClipState:
 
     Attributes:
         past: what the transition looks at.
-        queries: what each slot started the newest frame from; a masked slot waits with it.
+        queries: what each slot started the newest frame from.
+        waits: slots that start the next one from it once more: those that are masked, and all of a frame in
+            which no two things could be told apart.
     """
 
     past: Past
     queries: Float[Tensor, "b n d"]
+    waits: Bool[Tensor, "b n"]
 
 
 @dataclass(frozen=True, kw_only=True)

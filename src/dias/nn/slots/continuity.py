@@ -60,10 +60,12 @@ class Succession:
     Attributes:
         members: row i has the share that each slot has in what slot i becomes; rows of masked slots are 0.
         kept: slots that are there.
+        held: images that tell no two things apart, so that all is as it was.
     """
 
     members: Float[Tensor, "b n n"]
     kept: Bool[Tensor, "b n"]
+    held: Bool[Tensor, " b"]
 
 
 @torch.no_grad()
@@ -81,7 +83,7 @@ def succession(
     there before and took most attention; if none was there, it is new, and the member that took most is
     revived. It is seen in the tokens that its members win. With no more than `leave` of all tokens (`enter`,
     for a new one) it is not there: all its members are masked. An image that would be left with fewer than
-    two slots keeps those it had.
+    two slots is held: it keeps those it had, unmerged.
 
     Args:
         labels: cluster of each slot.
@@ -104,12 +106,13 @@ def succession(
     rank = mass + 2 * kept  # attention is at most 1: those that were there come first
     leads = torch.where(same, rank[:, None], -1.0).argmax(dim=2) == places
     there = leads & (seen > torch.where(old, leave, enter))
-    empty = there.sum(dim=1, keepdim=True) < 2
+    held = there.sum(dim=1) < 2
     weight = same * mass[:, None]
     weight = weight / weight.sum(dim=2, keepdim=True).clamp(min=torch.finfo(mass.dtype).tiny)
     unchanged = torch.eye(n, device=labels.device).to(weight).expand_as(weight)
-    there = torch.where(empty, kept, there)
-    return Succession(members=torch.where(empty[..., None], unchanged, weight) * there[..., None], kept=there)
+    there = torch.where(held[:, None], kept, there)
+    members = torch.where(held[:, None, None], unchanged, weight) * there[..., None]
+    return Succession(members=members, kept=there, held=held)
 
 
 def go_on(
@@ -120,8 +123,8 @@ def go_on(
     kept: Bool[Tensor, "b n"],
     *,
     reduce: bool | Bool[Tensor, " b"] = True,
-) -> Aggregated:
-    """Aggregate a later frame's tokens into the clip's slots.
+) -> tuple[Aggregated, Bool[Tensor, " b"]]:
+    """Aggregate a later frame's tokens into the clip's slots; also say which images are held.
 
     Args:
         aggregation: that of the first frame, with its weights, threshold and choice of techniques.
@@ -144,18 +147,19 @@ def go_on(
         slots, scores = parts(slots, keys, values)
         logits.append(scores)
 
-    there, born = torch.ones_like(kept), queries
+    there, held, born = torch.ones_like(kept), torch.zeros_like(kept[:, 0]), queries
     if wanted:
         evidence = Evidence(attention=logits[-1].softmax(dim=1), tokens=keys)
         next_ = _succession(aggregation, config, slots, evidence, kept, reduce)
-        slots, born, there = merge(next_.members, slots), merge(next_.members, queries), next_.kept
+        slots, born = merge(next_.members, slots), merge(next_.members, queries)
+        there, held = next_.kept, next_.held
         if not again:
             logits[-1] = _summed(logits[-1], next_)
     if again:
         start = straight_through(slots, born) if chosen.bilevel else slots
         slots, scores = parts(start, keys, values, there)
         logits.append(scores)
-    return Aggregated(slots=slots, kept=there, logits=logits)
+    return Aggregated(slots=slots, kept=there, logits=logits), held
 
 
 def _succession(
@@ -175,6 +179,7 @@ def _succession(
     return Succession(
         members=torch.where(reduce[:, None, None], found.members, each),
         kept=found.kept | ~reduce[:, None],
+        held=found.held & reduce,
     )
 
 

@@ -11,7 +11,7 @@ class Past:
     """The frames before this one that a transition can look at; the newest is the last.
 
     Attributes:
-        slots: of each of them; of a slot that was not kept, the query that it waits with.
+        slots: of each of them; of a slot that waits, the query that it waits with.
         features: of each of them; may be fewer than there are slots, since most transitions ask for none.
         kept: slots that the newest frame kept.
     """
