@@ -178,6 +178,26 @@ def test_a_stream_remembers_no_more_after_many_frames_than_after_two() -> None:
 
 
 @torch.no_grad()
+def test_masked_slots_wait_with_their_query_and_the_others_move_on() -> None:
+    part, (first, *rest) = build(), frames_of(features(8))
+    state, output = part.step(None, first, generator=seeded())
+    waited = 0
+    for frame in rest:
+        after, next_output = part.step(state, frame)
+        same = (after.queries == state.queries).all(dim=2)
+        assert torch.equal(same, state.waits)
+        held = state.waits.all(dim=1, keepdim=True)  # a frame that showed nothing: all wait
+        assert torch.equal(state.waits, ~output.mask | held)
+        moved = part.transition(state.past, frame.features)
+        assert torch.equal(after.queries[~state.waits], moved[~state.waits])
+        assert torch.equal(after.past.slots[-1][after.waits], after.queries[after.waits])
+        assert torch.equal(after.past.slots[-1][~after.waits], next_output.slots[~after.waits])
+        waited += int((same & ~held).sum())
+        state, output = after, next_output
+    assert waited > 0
+
+
+@torch.no_grad()
 def test_clips_that_are_not_reduced_have_all_slots_in_all_frames() -> None:
     part = build()
     reduced = part.from_features(features(), generator=seeded())
