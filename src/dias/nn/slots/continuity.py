@@ -33,7 +33,7 @@ class ContinuityConfig:
     """
 
     iterations: PositiveInt = 2
-    enter: Fraction = 0.02
+    enter: Fraction = 0.04
     leave: Fraction = 0.0
 
     def check(self, aggregation: AggregationConfig) -> None:
