@@ -32,7 +32,8 @@ def images(
     depth: Annotated[bool, Option(help="Also write depth (16-bit PNG, millimetres).")] = True,
 ) -> None:
     """Render scenes of textured objects with masks, boxes, classes and depth."""
-    from dias.data.synthetic.dataset import SceneSettings, default_workers, write_scenes
+    from dias.data.parallel import default_workers
+    from dias.data.synthetic.dataset import SceneSettings, write_scenes
     from dias.errors import DiasError
 
     least, _, most = objects.partition("-")
