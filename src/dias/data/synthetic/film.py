@@ -58,7 +58,7 @@ class Stage:
 
     def mask(self, eye: Eye, frame: int) -> UInt8[np.ndarray, "s s"]:
         """Draw the segments of a frame alone."""
-        return self._owners[eye.geoms(self._at(frame), self.moment(frame).camera)]
+        return np.asarray(self._owners[eye.geoms(self._at(frame), self.moment(frame).camera)])
 
     def moment(self, frame: int) -> Moment:
         """Camera and bodies at a frame, or at the one that would follow the last."""

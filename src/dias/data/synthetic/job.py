@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from dias.data.parallel import each
 from dias.errors import DiasError
@@ -20,7 +20,7 @@ _MARKS = ("scenes.json", "clips.json")
 class Settings(Protocol):
     """A dataclass that decides every pixel of a set."""
 
-    __dataclass_fields__: Any
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def count(self) -> int:
