@@ -184,10 +184,11 @@ FORMATS = {
     ),
     "scenes": Format(_below(scenes.write, "scenes.json"), partial(_read_all, up=0)),
     "scenes objects": Format(_below(scenes.write, "objects.jsonl"), partial(_read_all, up=0)),
-    "clips": Format(_below(clips.write, "clips.json"), partial(_read_all, up=0)),
-    "clips objects": Format(_below(clips.write, "objects.jsonl"), partial(_read_all, up=0)),
-    "clips flow": Format(
-        _below(clips.write, "flow/000000/00000.png"), partial(_read_all, up=2, settings=("flow=true",))
+    "clips": Format(
+        _below(lambda folder: clips.write(folder, count=1), "clips.json"), partial(_read_all, up=0)
+    ),
+    "clips objects": Format(
+        _below(lambda folder: clips.write(folder, count=1), "objects.jsonl"), partial(_read_all, up=0)
     ),
     "ytvis json": Format(
         _below(ytvis.write, "train.json"), partial(_read_all, up=0, settings=("split=train",))
