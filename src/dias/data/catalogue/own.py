@@ -15,6 +15,20 @@ OWN: tuple[DataSet, ...] = (
         recipe="scenes",
     ),
     DataSet(
+        kind="clips",
+        title="Rendered clips",
+        about="textured objects that fall, roll and collide, as `dias synth videos` renders them",
+        mark="clips.json",
+        layout=(
+            "clips.json, objects.jsonl",
+            "frames/?/00000.png, masks/?/00000.png",
+            "depth/?/00000.png, flow/?/00000.png   if rendered with them",
+        ),
+        unit="clips",
+        site="dias synth videos FOLDER --count 100",
+        licence="none: render what you like",
+    ),
+    DataSet(
         kind="folder",
         title="Images of your own",
         about="any folder of pictures, with or without masks",
