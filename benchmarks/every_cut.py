@@ -75,7 +75,7 @@ class Cuts:
 
     def below(self, distance: float) -> Int64[Tensor, " b"]:
         """The cuts of a fixed threshold; an image that would be one cluster keeps its slots."""
-        merges = self.tree.merges_below(distance)
+        merges = (self.tree.heights < distance).sum(dim=1)
         return merges.masked_fill(merges > self.slots - 2, 0)
 
     def by(self, way: Automatic) -> Int64[Tensor, " b"]:

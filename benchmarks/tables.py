@@ -15,10 +15,20 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Fill every `<!-- table: NAME -->` ... `<!-- end -->` with results/NAME.json."""
-    for page in (HERE / "README.md", HERE.parent / "README.md", *HERE.parent.glob("docs/*.md")):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(re.sub(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", _filled, text, flags=re.DOTALL))
+    """Write every page anew."""
+    for page in pages():
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def pages() -> list[Path]:
+    """Both READMEs, and all of docs/."""
+    home = HERE.parent
+    return [HERE / "README.md", home / "README.md", *sorted(home.glob("docs/**/*.md"))]
+
+
+def filled(text: str) -> str:
+    """A page with every `<!-- table: NAME -->` ... `<!-- end -->` filled from results/NAME.json."""
+    return re.sub(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", _filled, text, flags=re.DOTALL)
 
 
 def _filled(found: re.Match[str]) -> str:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from jaxtyping import Float64
 from PIL import Image
+from torch import Tensor
 
 from dias.checkpoints import load_model
 from dias.data.sources import pictures_at
@@ -25,7 +27,6 @@ from dias.nn.slots.thresholds import (
     LargestGap,
     RemovalError,
     Threshold,
-    pooled_threshold,
 )
 from dias.viz import contact_sheet, overlay
 from every_cut import Cuts, cuts_of, pictures_of
@@ -83,6 +84,25 @@ def main() -> None:
     )
     print(save(given.name, rows, about=about))
     print(save(f"{given.name}-all", details, about="every model and data set, percent"))
+
+
+@torch.no_grad()
+def pooled_threshold(heights: Float64[Tensor, "b n"], *, floor: float = 0.01) -> float:
+    """One distance for a model, from the merges that it makes on unlabelled images (Otsu 1979).
+
+    Of all ways to split the heights in two, on a logarithmic scale, the one that leaves the least variance:
+    merges of redundant slots below, of objects above. Without a histogram, so without bins.
+
+    Args:
+        heights: of many images' dendrograms; infinite ones do not count. At least two others.
+        floor: distance (above 0) that is as good as none.
+    """
+    found = (heights[heights.isfinite()] + floor).log().sort().values
+    below = torch.arange(1, len(found), device=found.device)
+    above, sums = len(found) - below, found.cumsum(dim=0)
+    apart = (sums[-1] - sums[:-1]) / above - sums[:-1] / below
+    place = int((below * above * apart.square()).argmax())
+    return float(((found[place] + found[place + 1]) / 2).exp() - floor)
 
 
 def _draw_photos(model: ImageModel, file: Path) -> None:

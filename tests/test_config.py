@@ -38,6 +38,12 @@ def test_changes_reach_any_depth() -> None:
         ),
         ("data.train.path=3", r"data\.train\.path: .*string.*got 3"),
         ("training.steps=-1", r"training\.steps: .*greater than 0, got -1"),
+        ("training.warmup=1.1", r"training\.warmup: .*less than or equal to 1, got 1\.1"),
+        ("data.validation_share=-0.1", r"data\.validation_share: .*greater than or equal to 0, got -0\.1"),
+        (
+            "model.tokenizer={kind: feature_vq, residual_end: 1.5}",
+            r"model\.tokenizer\.residual_end: .*less than or equal to 1, got 1\.5",
+        ),
         ("training.precision=fp8", r"training\.precision: .*'bf16' or 'fp32', got 'fp8'"),
         ("model.decoder.kind=mlp", r"model\.decoder: .*'random_ar', 'broadcast_mlp'"),
         ("model.pca.x=1", "pca is a value, it has no settings inside"),

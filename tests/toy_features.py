@@ -1,9 +1,13 @@
 """Features without a backbone: coloured rectangles on a ground, one colour an object, on a square grid."""
 
+from math import isqrt
+
 import torch
 from torch import Tensor, nn
 
+from dias.backbones import Tokens
 from dias.models import ImageModel
+from moving import every_weight_moves
 
 
 def toy_features(
@@ -23,19 +27,24 @@ def toy_features(
 
 
 def fit(model: ImageModel, features: Tensor, *, steps: int, lr: float = 3e-3) -> tuple[float, float]:
-    """Train on these alone, selection always on; the reconstruction error before and after, in evaluation."""
+    """Train on these alone, selection always on; the reconstruction error before and after, in evaluation.
+
+    Fails if training leaves a weight where it was.
+    """
     torch.manual_seed(1)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     first = error(model, features)
     model.train()
-    for _ in range(steps):
-        output = model.from_features(features)
-        assert output.error is not None
-        loss = output.error.mean() + sum(output.penalties.values())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+    side = isqrt(features.shape[1])
+    with every_weight_moves(model):
+        for step in range(steps):
+            output = model.from_tokens(Tokens(features=features, grid=(side, side)), progress=step / steps)
+            assert output.error is not None
+            loss = output.error.mean() + sum(output.penalties.values())
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
     return first, error(model, features)
 
 

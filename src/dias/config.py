@@ -4,15 +4,18 @@ import dataclasses
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import yaml
-from pydantic import ConfigDict, Discriminator, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Discriminator, Field, TypeAdapter, ValidationError
 
 from dias.errors import DiasError, FileError
 
 # Pass to pydantic's dataclass: `@dataclass(frozen=True, kw_only=True, config=STRICT)`.
 STRICT = ConfigDict(extra="forbid")
+
+# A setting that is a part of a whole, or a probability. (`Share` in nn/chance.py is a part of a batch.)
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 T = TypeVar("T")
 

@@ -63,3 +63,8 @@ class Interrupted(TrainingError):
     def __init__(self, line: str, *, code: int) -> None:
         super().__init__(line)
         self.code = code
+
+
+def how_to_install(extra: str) -> str:
+    """The command that brings what an extra of `pyproject.toml` names, for a package and for a checkout."""
+    return f"pip install 'dias-ocl[{extra}]' (in a checkout: pip install -e '.[{extra}]')"

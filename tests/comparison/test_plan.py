@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dias.comparison.plan import Wish, length, make_plan
+from dias.backbones import BackboneConfig, FrozenBackbone
+from dias.cli.compare import compare
+from dias.comparison.caption import unreached
+from dias.comparison.plan import Plan, Wish, length, make_plan
+from dias.data.frames import images_of
 from dias.errors import DiasError
+from dias.features import Views, build_cache
 from dias.training.recipe import read_recipe, save_recipe
 from tiny_run import make_files, settings
 
@@ -67,6 +72,69 @@ def test_different_data_are_refused(files: Path) -> None:
     (files / "elsewhere.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(DiasError, match="name the same data for all with --data"):
         make_plan(wish(files, "one", "elsewhere"))
+
+
+def test_a_backbone_is_loaded_once_to_see_which_methods_the_cache_fits(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = read_recipe(str(files / "one.yaml"))
+    source, backbone = images_of(recipe.data.train.build()), recipe.model.backbone.build()
+    views = Views(number=1, size=28, seed=1)
+    build_cache(source, backbone, tmp_path / "cache", views=views, batch=4, progress=False)
+    values = settings(files)
+    values["model"]["backbone"]["final_norm"] = True
+    (files / "normed.yaml").write_text(yaml.safe_dump(values))
+    loaded: list[bool] = []
+    build = BackboneConfig.build
+
+    def counted(self: BackboneConfig) -> FrozenBackbone:
+        loaded.append(self.final_norm)
+        return build(self)
+
+    monkeypatch.setattr(BackboneConfig, "build", counted)
+    plan = make_plan(wish(files, "one", "two", "normed", cache=tmp_path / "cache"))
+    cached = [[run.recipe.data.cache is not None for run in method.runs] for method in plan.methods]
+    assert cached == [[True, True], [True, True], [False, False]]
+    assert loaded == [False, True]
+
+
+@pytest.fixture(scope="module")
+def staged(files: Path) -> Path:
+    """Recipes of the same data with an earlier stage: own.yaml sets its steps, taken.yaml does not."""
+    values = settings(files)
+    values["model"] |= {"tokenizer": {"kind": "dvae"}, "target": "codes", "decoder": {"kind": "code_ar"}}
+    (files / "taken.yaml").write_text(yaml.safe_dump(values | {"earlier": {"kind": "tokenizer"}}))
+    earlier = {"kind": "tokenizer", "training": {"steps": 1000}}
+    (files / "own.yaml").write_text(yaml.safe_dump(values | {"earlier": earlier}))
+    return files
+
+
+def test_stages_that_a_change_of_steps_does_not_reach_are_told(staged: Path) -> None:
+    def said(*names: str, changes: tuple[str, ...] = ("training.steps=7",)) -> str | None:
+        return unreached(make_plan(wish(staged, *names, changes=changes)))
+
+    assert said("one", "taken", "own") == (
+        "--set training.steps=7 leaves stages with steps of their own as they are: own's tokenizer (1,000); "
+        "to change those: a recipe that extends theirs, with earlier.training.steps=N"
+    )
+    assert str(said("taken", "own")).endswith("change those: --set earlier.training.steps=N")
+    assert said("one", "taken") is None
+    assert said("own", changes=("training.steps=7", "earlier.training.steps=3")) is None
+    assert said("own", changes=("training.lr=0.1",)) is None
+    assert said("own", changes=("training.steps=7", "earlier.weights=x")) is None
+
+
+def test_they_are_told_before_anything_is_trained(
+    staged: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def begins(plan: Plan, **options: object) -> None:
+        raise DiasError("the first run begins")
+
+    monkeypatch.setattr("dias.comparison.compare", begins)
+    own, steps = [str(staged / "own.yaml")], ["training.steps=7"]
+    with pytest.raises(DiasError, match="the first run begins"):
+        compare(own, eval=staged / "pictures", change=steps, out=staged / "no")
+    assert "dias compare: --set training.steps=7 leaves" in capsys.readouterr().err
 
 
 def test_stages_count() -> None:

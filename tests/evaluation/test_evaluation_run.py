@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ class Knower(ImageModel):
     def __init__(self, backbone: Seer | None, *, order: list[int], decodes: bool = True) -> None:
         nn.Module.__init__(self)
         self.config, self.backbone, self.order, self.decodes = ImageModelConfig(), backbone, order, decodes
-        self.tokenizer = None
+        self.tokenizer, self.decoder = None, SimpleNamespace(gives_map=decodes)
         self.seen: list[Tensor] = []
 
     def queries(self, batch: int, *, generator: torch.Generator | None = None) -> Float[Tensor, "b n d"]:

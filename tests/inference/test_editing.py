@@ -1,7 +1,9 @@
 """Editing with a decoder that paints one column a slot, so that every edited picture is known."""
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from dias.errors import DiasError
 from dias.inference.edit_sheets import save_edits
 from dias.inference.editing import Editor, exchanged, without
 from dias.nn.tokenizers import Coded, TokenizerPart
+
+ROOT = Path(__file__).parents[2]
 
 
 class Columns(nn.Module):
@@ -124,3 +128,35 @@ def test_what_cannot_be_edited_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     with pytest.raises(DiasError, match="reconstructs features"):
         Editor(colour_model())
+    model = painting_model()
+    counted = replace(model.config.aggregation, counted=True)
+    model.config = replace(model.config, aggregation=counted)
+    with pytest.raises(DiasError, match=r"model\.aggregation\.counted"):
+        Editor(model)
+
+
+def edits_script() -> ModuleType:
+    """`demo/edits.py`, which draws the picture of docs/editing.md."""
+    spec = importlib.util.spec_from_file_location("edits", ROOT / "demo" / "edits.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_the_picture_of_the_docs_has_each_scenes_edits() -> None:
+    """As many pictures as titles, and they are those of the slots, edited in pairs."""
+    script, editor = edits_script(), Editor(painting_model())
+    images = [three_colours(100, 100)[0], three_colours(90, 120)[0]]
+    scenes = editor.see(images, names=["a.png", "b.png"])
+    made = script.rows(editor, scenes)
+    assert [len(row) for row in made] == [len(script.TITLES)] * 2
+    both = [scene.slots for scene in scenes]
+    swapped = exchanged(*both, script.OBJECT)
+    for row, scene, own, other in zip(made, scenes, both, swapped, strict=True):
+        for shown, slots in zip(row[3:], (own, without(own, script.OBJECT), other), strict=True):
+            expected = np.zeros(16)
+            expected[: len(slots)] = slots[:, 0].clip(0, 10)
+            np.testing.assert_allclose(columns(shown, 16), expected, atol=0.03)
+        assert np.array_equal(row[2], scene.best)

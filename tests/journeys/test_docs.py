@@ -15,8 +15,13 @@ from dias.cli.main import app
 from dias.training.recipe import recipe_file, shipped
 from miniatures import coco, videos
 
-VERBS = {
-    verb: {option for part in command.params for option in (*part.opts, *part.secondary_opts)}
+VERBS = {  # of one that has verbs of its own, such as `synth`, the options of all of them
+    verb: {
+        option
+        for each in (command, *getattr(command, "commands", {}).values())
+        for part in each.params
+        for option in (*part.opts, *part.secondary_opts)
+    }
     for verb, command in typer.main.get_group(app).commands.items()
 }
 PAGES = ("docs/data.md", "docs/scale.md")
@@ -79,3 +84,18 @@ def test_every_method_has_a_page() -> None:
     told = "".join((ROOT / page).read_text(encoding="utf-8") for page in ALL if "methods/" in page)
     methods = {recipe_file(name) for name in shipped() if recipe_file(name).parent.name == "methods"}
     assert [file.stem for file in methods if f"`{file.stem}`" not in told] == []
+
+
+def test_every_method_has_an_overfit_test_on_the_page_of_those() -> None:
+    """`docs/overfitting.md` names each recipe, beside a test that there is."""
+    page = (ROOT / "docs" / "overfitting.md").read_text(encoding="utf-8")
+    rows = [
+        line
+        for line in page.splitlines()
+        if line.startswith("| ") and ("::test_" in line or "the same" in line)
+    ]
+    methods = {file.stem for file in (ROOT / "src" / "dias" / "recipes" / "methods").glob("*.yaml")}
+    told = {name for row in rows for name in re.findall(r"`([\w-]+)`", row.split("|")[2])}
+    assert {name.removesuffix("-cpu") for name in methods} - told == set()
+    for file, test in re.findall(r"`([\w/]+\.py)::(test_\w+)`", page):
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), file

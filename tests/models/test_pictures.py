@@ -1,5 +1,7 @@
 """Which models make pictures of slots, and that these are what their parts say."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -96,6 +98,17 @@ def test_of_codes_beside_features_the_codes_are_shown() -> None:
     both = torch.randn(2, 16, 7)
     torch.testing.assert_close(pictures_of_tokens(part, both), pictures_of_tokens(part, both[..., :4]))
     assert pictures_of_slots(part, *slots()).shape == (2, 3, 32, 32)
+
+
+def test_models_that_count_merged_slots_say_that_they_cannot() -> None:
+    """Their decoder would meet each slot once, as it never did in training."""
+    parts = {"tokenizer": tokenizer(), "target": "codes", "decoder": CodeARConfig(layers=1, heads=2)}
+    counted = AggregationConfig(slot_dim=8, counted=True)
+    with pytest.raises(DiasError, match=r"^pictures of slots: .*aggregation\.counted.*take a model") as error:
+        pictures_of_slots(model(**parts, aggregation=counted), *slots())
+    assert "\n" not in str(error.value)
+    check_pictures(model(**parts, aggregation=replace(counted, counted=False)))
+    check_pictures(model(**parts, aggregation=replace(counted, reduction=False)))  # then nothing is merged
 
 
 def test_models_of_features_say_that_they_cannot() -> None:

@@ -12,6 +12,7 @@ from dias.nn.tokenizers import FeatureVQConfig
 from dias.nn.tokenizers.autoencoders import ConvConfig
 from dias.nn.tokenizers.quantizers import SimilarityConfig
 from dias.objectives import ObjectiveConfig, image_loss
+from moving import every_weight_moves
 
 CHANNELS, POSITIONS = 12, 16
 MLP = BroadcastMLPConfig(layers=2, hidden=32)
@@ -55,11 +56,12 @@ def test_four_pictures_are_fitted(decoder: Decoder, dias: bool) -> None:
     before = {name: value.clone() for name, value in part.tokenizer.state_dict().items()}  # type: ignore[union-attr]
     optimizer = torch.optim.Adam([p for p in part.parameters() if p.requires_grad], lr=3e-3)
     objective = ObjectiveConfig(distillation="matched" if dias else "none", distillation_weight=0.1)
-    for step in range(200):
-        loss = image_loss(part.from_features(seen, reduce=dias), config=objective, progress=step / 200)
-        optimizer.zero_grad()
-        loss.total.backward()
-        optimizer.step()
+    with every_weight_moves(part):
+        for step in range(200):
+            loss = image_loss(part.from_features(seen, reduce=dias), config=objective, progress=step / 200)
+            optimizer.zero_grad()
+            loss.total.backward()
+            optimizer.step()
     output = part.from_features(seen, reduce=dias)  # in evaluation, a random AR decoder is given all
     assert output.target is not None
     assert output.error is not None
@@ -74,12 +76,13 @@ def test_codes_of_four_pictures_are_predicted() -> None:
         features(),
     )
     optimizer = torch.optim.Adam([p for p in part.parameters() if p.requires_grad], lr=3e-3)
-    for _ in range(200):
-        output = part.from_features(seen, reduce=False)
-        assert output.error is not None
-        optimizer.zero_grad()
-        output.error.mean().backward()
-        optimizer.step()
+    with every_weight_moves(part):
+        for _ in range(200):
+            output = part.from_features(seen, reduce=False)
+            assert output.error is not None
+            optimizer.zero_grad()
+            output.error.mean().backward()
+            optimizer.step()
     assert output.target is not None
     assert output.target.codes is not None
     shares = torch.bincount(output.target.codes.flatten()).double() / output.target.codes.numel()

@@ -29,7 +29,8 @@ def test_a_cut_below_a_distance_is_the_clustering_at_that_distance(
     tree = dendrogram(slots, kept=kept)
     each = torch.linspace(0, threshold, 8, dtype=torch.float64)
     for limit in (threshold, each):
-        labels = tree.after(tree.merges_below(limit))
+        below = tree.heights < (limit[:, None] if isinstance(limit, torch.Tensor) else limit)
+        labels = tree.after(below.sum(dim=1))
         assert torch.equal(labels, agglomerate(slots, limit, kept=kept))
 
 

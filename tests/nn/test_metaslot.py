@@ -143,7 +143,7 @@ def model() -> ImageModel:
         channels=12,
         positions=36,
         queries=NormalSeparateConfig(slots=5),
-        aggregation=MetaSlotConfig(slot_dim=16, prototypes=32, patience=20),
+        aggregation=MetaSlotConfig(slot_dim=16, prototypes=32, patience=0.15),
         decoder=BroadcastMLPConfig(layers=2, hidden=64),
     ).build()
 
@@ -157,7 +157,7 @@ def test_eight_images_are_fitted() -> None:
 
 def test_the_prototypes_are_weights_that_are_saved() -> None:
     saved = model().head_state()
-    assert {"aggregation.prototypes.codes", "aggregation.prototypes.unused"} <= saved.keys()
+    assert {"aggregation.prototypes.codes", "aggregation.prototypes.last_used"} <= saved.keys()
 
 
 def test_there_is_no_threshold() -> None:

@@ -2,7 +2,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import hypothesis.strategies as st
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,7 +21,6 @@ from dias.nn.slots.thresholds import (
     FirmClusters,
     LargestGap,
     RemovalError,
-    pooled_threshold,
 )
 
 WAYS = [LargestGap(), BestSilhouette(), FirmClusters(), ExplainedVariance(), RemovalError()]
@@ -111,18 +109,6 @@ def test_firmer_clusters_are_smaller() -> None:
         assert (firm <= loose).all()
     assert (merges[0] < merges[2]).any()
     assert (merges[-1] == 14).all()
-
-
-@settings(max_examples=50)
-@given(values=st.lists(st.floats(0, 2), min_size=2, max_size=40))
-def test_the_pooled_threshold_leaves_the_least_variance(values: list[float]) -> None:
-    heights = torch.tensor([[*values, torch.inf]], dtype=torch.float64)
-    logs = np.sort(np.log(np.array(values) + 0.01))
-    within = [logs[:at].var() * at + logs[at:].var() * (len(logs) - at) for at in range(1, len(logs))]
-    found = np.log(pooled_threshold(heights) + 0.01)
-    below, above = logs[logs <= found], logs[logs > found]
-    spread = sum(part.var() * len(part) for part in (below, above) if len(part))
-    assert spread <= min(within) + 1e-9
 
 
 def test_the_aggregation_cuts_where_the_image_says() -> None:

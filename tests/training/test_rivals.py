@@ -16,10 +16,10 @@ MIXTURE = {"kind": "broadcast_mlp", "layers": 1, "hidden": 8}
 RIVALS: dict[str, dict[str, Any]] = {
     "adaslot": {"aggregation": {"kind": "adaslot", "slot_dim": 8}, "decoder": MIXTURE},
     "metaslot": {
-        "aggregation": {"kind": "metaslot", "slot_dim": 8, "prototypes": 6, "patience": 2},
+        "aggregation": {"kind": "metaslot", "slot_dim": 8, "prototypes": 6, "patience": 0.5},
         "decoder": MIXTURE,
     },
-    "smoothsa": {"queries": {"kind": "preheated", "slots": 4, "heads": 2, "detach_steps": 2}},
+    "smoothsa": {"queries": {"kind": "preheated", "slots": 4, "heads": 2, "detach": 0.5}},
 }
 
 
@@ -51,5 +51,3 @@ def test_a_step_in_parts_is_the_same_step(name: str, files: Path, tmp_path: Path
     parts = trained(files, tmp_path / "parts", name, accumulate=2)
     for key, value in whole.items():
         torch.testing.assert_close(parts[key], value, atol=2e-3, rtol=1e-3, msg=key)
-    if name == "smoothsa":
-        assert whole["queries.steps"] == parts["queries.steps"] == 4  # what measures memory is no step

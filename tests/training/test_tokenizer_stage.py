@@ -5,14 +5,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
+import dias.training.run
+import dias.training.validation
+from dias.checkpoints import fill_tokenizer
+from dias.errors import DiasError
 from dias.nn.tokenizers import DVAE, FeatureVQ, ImageVQ, TokenizerPart
-from dias.training.recipe import Recipe, save_recipe
+from dias.training.data import TrainingData
+from dias.training.held_out import look_at
+from dias.training.recipe import Recipe, TrainingConfig, read_recipe, save_recipe
 from dias.training.run import train
-from tiny_run import QUIET, journal, make_files, recipe
+from tiny_run import QUIET, journal, make_files, recipe, settings
 
 CONV = {"kind": "conv", "width": 8, "blocks": 1, "fine_blocks": 0}
 DVAE_ = {"kind": "dvae", "codes": 12, "code_dim": 8, "autoencoder": CONV}
@@ -64,6 +72,77 @@ def test_both_stages_by_one_command(
     assert all(torch.equal(value, first[name]) for name, value in taken.items())
     for folder in (tmp_path / "run", tmp_path / "run" / "tokenizer"):
         assert [line["step"] for line in journal(folder) if "val_reconstruction" in line] == [2, 4]
+    assert not any("val_perplexity" in line for line in journal(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("tokenizer", [DVAE_, IMAGE, FEATURE], ids=lambda values: values["kind"])
+def test_validation_tells_how_much_of_the_codebook_is_used(
+    tokenizer: dict[str, Any], files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the last checkpoint's codes of all held-out pictures, which come in three batches; counted anew."""
+    monkeypatch.setattr(dias.training.validation, "_BATCH", 3)
+    chosen = two_stages(files, tokenizer, CODE_AR, "codes")
+    train(chosen, tmp_path / "run", machine=QUIET)
+    last = tmp_path / "run" / "tokenizer" / "last.safetensors"
+    backbone = chosen.model.backbone.build()
+    model = chosen.model.build(backbone=backbone).eval()
+    fill_tokenizer(model, last)
+    held_out, _ = look_at(
+        TrainingData(chosen, backbone).validation, backbone, size=28, batch=3, device=torch.device("cpu")
+    )
+    assert model.tokenizer is not None
+    of_features = model.tokenizer.source == "features"
+    seen = [batch.features.float() if of_features else batch.images for batch in held_out]
+    codes = np.concatenate([model.tokenizer.encode(one).codes.numpy().ravel() for one in seen])
+    assert len(codes) == 8 * 16
+    shares = np.unique(codes, return_counts=True)[1] / len(codes)
+    told = journal(last.parent)[-1]
+    assert told["val_codes_used"] == pytest.approx(len(shares) / 12, abs=1e-6)
+    assert told["val_perplexity"] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), abs=1e-5)
+
+
+def test_a_tokenizer_is_trained_as_long_and_as_precisely_as_the_recipe_says() -> None:
+    """Unless it has settings of its own; rates and batches it never takes over."""
+    machine = ("training.precision=fp32", "training.accumulate=4", "training.steps=9", "training.lr=0.5")
+    own = read_recipe("slate-cpu", changes=machine).of_earlier().training
+    assert (own.precision, own.accumulate, own.steps, own.lr) == ("fp32", 4, 1000, 2e-3)
+    assert own.warmup == TrainingConfig().warmup != read_recipe("slate-cpu").training.warmup
+    usual = read_recipe("slate-cpu").of_earlier().training
+    assert (usual.precision, usual.accumulate) == ("bf16", 1)
+    said = ("earlier.training.precision=bf16", "earlier.training.accumulate=2")
+    own = read_recipe("slate-cpu", changes=[*machine, *said]).of_earlier().training
+    assert (own.precision, own.accumulate) == ("bf16", 2)
+    bare = ("earlier={kind: tokenizer}", f"model.tokenizer={DVAE_}")
+    assert read_recipe("scenes-cpu", changes=[*machine, *bare]).of_earlier().training.steps == 9
+
+
+def test_what_the_recipe_says_of_the_machine_reaches_the_trainer_of_both_stages(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[str, int]] = []
+    make = dias.training.run.make_trainer
+
+    def noted(*given: Any, **options: Any) -> Any:
+        trainer = make(*given, **options)
+        made.append((trainer.precision, trainer.accumulate_grad_batches))
+        return trainer
+
+    monkeypatch.setattr(dias.training.run, "make_trainer", noted)
+    values = settings(files)
+    values["earlier"] = {"kind": "tokenizer", "training": {"batch": 4, "steps": 2}}
+    values["model"] |= {"tokenizer": DVAE_, "target": "codes", "decoder": CODE_AR}
+    values["training"] |= {"steps": 2}
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(values))
+    run, parts = tmp_path / "run", "training.accumulate=2"
+    train(read_recipe(str(tmp_path / "r.yaml"), changes=[parts]), run, machine=QUIET)
+    assert made == [("32-true", 2), ("32-true", 2)]
+    # on a smaller GPU: more parts, which change no batch, so the run goes on
+    smaller = read_recipe(str(tmp_path / "r.yaml"), changes=["training.accumulate=4"])
+    train(smaller, run, machine=QUIET, resume=True)
+    assert made[2:] == [("32-true", 4)]
+    longer = read_recipe(str(tmp_path / "r.yaml"), changes=[parts, "earlier.training.steps=3"])
+    with pytest.raises(DiasError, match="differs from the recipe now given"):
+        train(longer, run, machine=QUIET, resume=True)
 
 
 def test_first_weights_are_given_once(
@@ -99,3 +178,6 @@ def test_two_processes_train_both_stages_as_one_does(files: Path, tmp_path: Path
         one, two = load_file(tmp_path / "1" / name), load_file(tmp_path / "2" / name)
         for key, value in one.items():
             torch.testing.assert_close(two[key], value, atol=1e-4, rtol=1e-3, msg=key)
+    one, two = (journal(tmp_path / devices / "tokenizer")[-1] for devices in ("1", "2"))
+    assert one.keys() == two.keys() > {"val_codes_used", "val_perplexity"}
+    assert two["val_perplexity"] == pytest.approx(one["val_perplexity"], rel=0.1)

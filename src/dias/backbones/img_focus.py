@@ -21,7 +21,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dias.errors import WeightsError
+from dias.errors import WeightsError, how_to_install
 from dias.files import cache_folder
 
 NAME = "facebook/dinov2-small"
@@ -110,7 +110,7 @@ def read_onnx(content: bytes) -> dict[str, Float[Tensor, "..."]]:
         import onnx
         from onnx import numpy_helper
     except ImportError:
-        raise WeightsError("onnx is not installed; pip install 'dias-ocl[offline]'") from None
+        raise WeightsError(f"onnx is not installed; run: {how_to_install('offline')}") from None
     graph = onnx.load_model_from_string(content).graph
     arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     state = {

@@ -62,7 +62,7 @@ def compare(
 
     from dias.comparison import Wish, make_plan, tables
     from dias.comparison import compare as run
-    from dias.comparison.caption import caption
+    from dias.comparison.caption import caption, unreached
     from dias.comparison.tables import short
     from dias.data.sources.wording import in_words
     from dias.errors import DiasError
@@ -88,6 +88,8 @@ def compare(
     )
     plan = make_plan(wish)
     print(in_words(plan.measured, plan.source), file=sys.stderr)
+    if warning := unreached(plan):
+        print(f"dias compare: {warning}", file=sys.stderr)
     rows, baselines = run(plan, told=lambda row, so_far: print(short(row, so_far), flush=True))
     console = Console()
     for table in tables(plan, rows, baselines):

@@ -40,9 +40,9 @@ def pack(
     from dias.data.frames import images_of
     from dias.data.packing import PackSettings
     from dias.data.packing import pack as write
+    from dias.data.parallel import default_workers
     from dias.data.sources import config_for
     from dias.data.sources.wording import in_words
-    from dias.data.synthetic.dataset import default_workers
 
     config = config_for(data, use="train", settings=data_set or [])
     source = images_of(config.build())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings
+from dias.cli.options import DataSettings, Device, Weights
 
 
 def edit(
@@ -24,8 +24,8 @@ def edit(
         int, Option(min=0, help="Of the queries, and of the noise that sampling starts from.")
     ] = 0,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
-    weights: Annotated[str | None, Option(help="Local path of the backbone's weights.")] = None,
-    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    weights: Weights = None,
+    device: Device = "auto",
 ) -> None:
     """Make pictures of slots alone: reconstructed, with an object removed, with objects exchanged.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings
+from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
 
 _RULES = "Rules of the protocol, changed one by one (the result is then named so)"
 
@@ -74,21 +74,21 @@ def evaluate(
     pictures: Annotated[
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
-    batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
-    threshold: Annotated[
-        str | None,
+    clips: Annotated[
+        Path | None,
         Option(
-            metavar="NUMBER|auto|KIND",
-            help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
-            "silhouette, firm, explained, removal; the model's own if not given.",
+            metavar="FILE",
+            help="Of clips, also measure each as a whole, and tracks (docs/video-metrics.md): goes there.",
         ),
     ] = None,
+    batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
+    threshold: MergeThreshold = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
     bad_images: Annotated[
         Literal["stop", "skip"], Option(help="What to do at an unreadable image.")
     ] = "stop",
-    weights: Annotated[str | None, Option(help="Local file or folder of the backbone's weights.")] = None,
-    device: Annotated[str, Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    weights: Weights = None,
+    device: Device = "auto",
     markdown: Annotated[bool, Option("--markdown", help="Print the table for a README instead.")] = False,
 ) -> None:
     """Measure ARI, ARIfg, mBO and mIoU; several checkpoints give mean ± sample standard deviation.
@@ -118,6 +118,7 @@ def evaluate(
     )
     from dias.evaluation import markdown as as_markdown
     from dias.evaluation import table as as_table
+    from dias.evaluation.clips import clip_markdown, clips_for, evaluate_unlinked, save_clips
     from dias.files import check_writable
 
     if len(paths) < 2:
@@ -137,6 +138,7 @@ def evaluate(
     check_writable(out)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
+    whole = None if clips is None else clips_for(source, clips)
     print(in_words(data, source), file=sys.stderr)
     require_masks(source)
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
@@ -161,3 +163,7 @@ def evaluate(
 
         draw_pictures(candidates[0].model, source, results.evaluations[0], folder=pictures)
     print(f"every image's scores: {out}")
+    if whole is not None and clips is not None:
+        found = evaluate_unlinked(candidates, whole, config=config)
+        save_clips(found, clips)
+        print(f"\n{clip_markdown(found)}\nevery clip's scores: {clips}")

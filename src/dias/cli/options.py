@@ -12,3 +12,16 @@ DataSettings = Annotated[
         metavar="KEY=VALUE",
     ),
 ]
+
+MergeThreshold = Annotated[
+    str | None,
+    Option(
+        metavar="NUMBER|auto|KIND",
+        help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
+        "silhouette, firm, explained, removal; the model's own if not given.",
+    ),
+]
+
+Weights = Annotated[str | None, Option(help="Local file or folder of the backbone's weights.")]
+
+Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N.")]

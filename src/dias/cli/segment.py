@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings
+from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
 
 
 def segment(
@@ -25,21 +25,14 @@ def segment(
     fit: Annotated[
         Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")
     ] = "whole",
-    threshold: Annotated[
-        str | None,
-        Option(
-            metavar="NUMBER|auto|KIND",
-            help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
-            "silhouette, firm, explained, removal; the model's own if not given.",
-        ),
-    ] = None,
+    threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
     size: Annotated[
         int | None,
         Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
     ] = None,
-    weights: Annotated[str | None, Option(help="Local path of the backbone's weights.")] = None,
-    device: Annotated[str, Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    weights: Weights = None,
+    device: Device = "auto",
 ) -> None:
     """Find the objects in pictures: overlays, masks, slot vectors and a COCO file.
 

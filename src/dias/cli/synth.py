@@ -32,21 +32,80 @@ def images(
     depth: Annotated[bool, Option(help="Also write depth (16-bit PNG, millimetres).")] = True,
 ) -> None:
     """Render scenes of textured objects with masks, boxes, classes and depth."""
-    from dias.data.synthetic.dataset import SceneSettings, default_workers, write_scenes
-    from dias.errors import DiasError
+    from dias.data.parallel import default_workers
+    from dias.data.synthetic.dataset import SceneSettings, write_scenes
 
-    least, _, most = objects.partition("-")
-    if not (least.isdigit() and most.isdigit() and 1 <= int(least) <= int(most) <= 24):
-        raise DiasError(f"--objects {objects}: expected MIN-MAX with 1 <= MIN <= MAX <= 24, such as 3-8")
     settings = SceneSettings(
         count=count,
         seed=seed,
         variant=variant,
         size=size,
-        objects=(int(least), int(most)),
+        objects=_range(objects),
         format=format,
         quality=quality,
         depth=depth,
     )
     write_scenes(out, settings, workers=workers or default_workers())
     print(f"{out}: {count} scenes")
+
+
+@app.command()
+def videos(
+    out: Annotated[Path, Argument(help="The set's folder; a run that was stopped goes on there.")],
+    count: Annotated[int, Option(min=1, help="Clips to render.")],
+    seed: Annotated[int, Option(min=0, help="The same seed gives the same pixels.")] = 0,
+    variant: Annotated[
+        Literal["standard", "ood"], Option(help="ood: textures and shapes that the standard set has not.")
+    ] = "standard",
+    size: Annotated[int, Option(min=16, help="Side in pixels.")] = 224,
+    frames: Annotated[int, Option(min=1, max=10_000, help="Of a clip.")] = 24,
+    rate: Annotated[float, Option(min=1, max=240, help="Frames a second.")] = 12.0,
+    objects: Annotated[str, Option(help="Fewest and most objects in a clip, as MIN-MAX.")] = "3-8",
+    camera: Annotated[
+        Literal["still", "moving"], Option(help="moving: around the scene, nearer or farther, as in MOVi-E.")
+    ] = "still",
+    script: Annotated[
+        Literal["crossing", "enter-leave", "behind"] | None,
+        Option(
+            help="What happens, instead of physics: to test tracks with (objects, camera: of the script)."
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["png", "webp", "jpg"], Option(help="Of the pictures; png is lossless.")
+    ] = "png",
+    quality: Annotated[int, Option(min=1, max=100, help="Of webp and jpg.")] = 90,
+    workers: Annotated[int | None, Option(min=1, help="Processes; one a core if not given.")] = None,
+    depth: Annotated[bool, Option(help="Also write depth (16-bit PNG, millimetres).")] = True,
+    flow: Annotated[bool, Option(help="Also write optical flow (16-bit PNG).")] = True,
+) -> None:
+    """Render clips of textured objects that fall, roll and collide, with everything that is known of them."""
+    from dias.data.parallel import default_workers
+    from dias.data.synthetic.clips import ClipSettings, write_clips
+
+    settings = ClipSettings(
+        count=count,
+        seed=seed,
+        variant=variant,
+        size=size,
+        frames=frames,
+        rate=rate,
+        objects=_range(objects),
+        camera=camera,
+        script=script,
+        format=format,
+        quality=quality,
+        depth=depth,
+        flow=flow,
+    )
+    write_clips(out, settings, workers=workers or default_workers())
+    print(f"{out}: {count} clips of {frames} frames")
+
+
+def _range(objects: str) -> tuple[int, int]:
+    """MIN-MAX as numbers."""
+    from dias.errors import DiasError
+
+    least, _, most = objects.partition("-")
+    if not (least.isdigit() and most.isdigit() and 1 <= int(least) <= int(most) <= 24):
+        raise DiasError(f"--objects {objects}: expected MIN-MAX with 1 <= MIN <= MAX <= 24, such as 3-8")
+    return int(least), int(most)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dias.comparison.plan import Method, Plan, stages
+from dias.comparison.plan import Method, Plan, length, stages
 from dias.comparison.rows import MethodRow
 from dias.config import to_dict
 from dias.evaluation import Row
@@ -40,6 +40,28 @@ def caption(plan: Plan, rows: Sequence[MethodRow], baselines: Sequence[Row]) -> 
             "of segments given or one of their own, and the oracle, ground truth on the token grid."
         )
     return said
+
+
+def unreached(plan: Plan) -> str | None:
+    """A line on the stages that `--set training.steps` leaves as long as their recipes have them, if any."""
+    told = {change.partition("=")[0].strip(): change for change in plan.wish.changes}
+    steps = told.get("training.steps")
+    if steps is None or "earlier.training.steps" in told:
+        return None
+    recipes = {method.name: method.runs[0].recipe for method in plan.methods}
+    left = [
+        f"{name}'s {recipe.earlier.kind} ({stages(recipe)[0].training.steps:,})"
+        for name, recipe in recipes.items()
+        if recipe.earlier is not None and len(set(length(recipe))) > 1
+    ]
+    if not left:
+        return None
+    everyone = all(recipe.earlier is not None for recipe in recipes.values())
+    way_on = "--set" if everyone else "a recipe that extends theirs, with"
+    return (
+        f"--set {steps} leaves stages with steps of their own as they are: {', '.join(left)}; "
+        f"to change those: {way_on} earlier.training.steps=N"
+    )
 
 
 def _scores(plan: Plan, rows: Sequence[MethodRow]) -> str:

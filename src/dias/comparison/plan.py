@@ -1,11 +1,12 @@
 """What a comparison will do: every run with its settings, all checked before the first one starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from dias.backbones import PixelsConfig
+from dias.backbones import BackboneConfig, PixelsConfig
 from dias.config import to_dict
 from dias.data.frames import images_of
 from dias.data.samples import ImageSource
@@ -18,6 +19,8 @@ from dias.training.elsewhere import changes_for
 from dias.training.origin import check_folder
 from dias.training.recipe import Recipe, read_recipe, read_settings, recipe_file
 from dias.training.saving import STATE, saved_step
+
+_Fits = Callable[[BackboneConfig | PixelsConfig, int], bool]  # a method's backbone and size of views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +136,10 @@ def make_plan(wish: Wish) -> Plan:
     for name in names:
         if names.count(name) > 1:
             raise DiasError(f"dias compare: {name} is named twice; give each method a recipe of its own name")
-    cache = None if wish.cache is None else FeatureCache.open(wish.cache)
+    # asked of every run, and weights take long to load: once is enough for all that look at pictures alike
+    fits = None if wish.cache is None else cache(partial(_fits, FeatureCache.open(wish.cache)))
     methods = tuple(
-        _method(wish, recipe, name, cache) for recipe, name in zip(wish.recipes, names, strict=True)
+        _method(wish, recipe, name, fits) for recipe, name in zip(wish.recipes, names, strict=True)
     )
     data = _common_data(methods)
     measured = _measured(wish, data)
@@ -156,13 +160,13 @@ def length(recipe: Recipe) -> tuple[int, ...]:
     return tuple(stage.training.steps for stage in stages(recipe))
 
 
-def _method(wish: Wish, recipe: str, name: str, cache: FeatureCache | None) -> Method:
+def _method(wish: Wish, recipe: str, name: str, fits: _Fits | None) -> Method:
     folder = wish.folder / name
-    runs = tuple(_run(wish, recipe, name, folder / f"seed-{seed}", seed, cache) for seed in wish.seeds)
+    runs = tuple(_run(wish, recipe, name, folder / f"seed-{seed}", seed, fits) for seed in wish.seeds)
     return Method(name=name, folder=folder, runs=runs)
 
 
-def _run(wish: Wish, recipe: str, name: str, folder: Path, seed: int, cache: FeatureCache | None) -> Run:
+def _run(wish: Wish, recipe: str, name: str, folder: Path, seed: int, fits: _Fits | None) -> Run:
     data = None if _is_own(recipe, wish) else wish.data
     settings = wish.data_settings if data is not None else ()
     options: dict[str, Any] = {"data": data, "data_settings": settings, "seed": seed, "more": wish.changes}
@@ -170,7 +174,7 @@ def _run(wish: Wish, recipe: str, name: str, folder: Path, seed: int, cache: Fea
     words = ["train", recipe, "--seed", str(seed), "--out", str(folder)]
     if data is not None:
         words += ["--data", str(data), *(word for one in settings for word in ("--data-set", one))]
-    if cache is not None and _fits(cache, made):
+    if fits is not None and fits(made.model.backbone, made.data.size):
         made = read_recipe(recipe, changes=changes_for(recipe, cache=wish.cache, **options))
         words += ["--cache", str(wish.cache)]
     words += [word for change in wish.changes for word in ("--set", change)]
@@ -187,14 +191,13 @@ def _is_own(recipe: str, wish: Wish) -> bool:
     return bool(path and wish.data and not wish.data_settings and _place(path) == _place(wish.data))
 
 
-def _fits(cache: FeatureCache, recipe: Recipe) -> bool:
-    """Whether a cache holds what this method's backbone gives; of other pictures, its run says so."""
-    key = cache.key
-    if isinstance(recipe.model.backbone, PixelsConfig):  # nothing to compute, so nothing to keep
+def _fits(known: FeatureCache, backbone: BackboneConfig | PixelsConfig, size: int) -> bool:
+    """Whether a cache holds what a backbone gives of views of `size`; of other pictures, its run says so."""
+    if isinstance(backbone, PixelsConfig):  # nothing to compute, so nothing to keep
         return False
-    backbone = recipe.model.backbone.build()
+    key = known.key
     wanted = CacheKey.of(
-        backbone, size=recipe.data.size, views=key.views, seed=key.seed, data=key.data, count=key.count
+        backbone.build(), size=size, views=key.views, seed=key.seed, data=key.data, count=key.count
     )
     return not key.differences(wanted)
 

@@ -36,6 +36,11 @@ def each(task: Callable[[int], int], numbers: Sequence[int], *, workers: int) ->
             raise
 
 
+def default_workers() -> int:
+    """One process a core."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Hold Ctrl-C back, for this thread and the processes it starts; it comes when the body is done."""

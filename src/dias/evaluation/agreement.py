@@ -5,7 +5,13 @@ from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from dias.evaluation.protocol import Rules
-from dias.metrics import SegmentationScores, mean_best_overlap, segmentation_scores
+from dias.metrics import (
+    Contingency,
+    SegmentationScores,
+    contingency_table,
+    mean_best_overlap,
+    scores_from_counts,
+)
 
 
 def scores_by(
@@ -23,10 +29,13 @@ def scores_by(
         masks: true one; 0 is the background.
         valid: pixels that are labelled; None when all are.
     """
-    scores = segmentation_scores(
-        labels,
-        masks,
-        valid=valid,
+    return scores_of_counts(rules, contingency_table(labels, masks, valid=valid))
+
+
+def scores_of_counts(rules: Rules, table: Contingency) -> SegmentationScores:
+    """The same from pixel counts, of images, of frames or of whole clips."""
+    scores = scores_from_counts(
+        table,
         include_background=rules.background,
         invalid_in_area=rules.unlabelled == "area",
         int64_overflow=rules.int64,

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
-from dias.errors import DiasError
+from dias.errors import DiasError, how_to_install
 from dias.evaluation.cluster_number import best_silhouette, eigengap, largest_gap
 from dias.evaluation.protocol import ClusteringConfig
 
@@ -131,7 +131,7 @@ def require_sklearn() -> None:
         DiasError: it is not; the message names the extra that brings it.
     """
     if find_spec("sklearn") is None:
-        raise DiasError("clustering rows: scikit-learn is not installed; pip install 'dias-ocl[compare]'")
+        raise DiasError(f"clustering rows: scikit-learn is not installed; run: {how_to_install('compare')}")
 
 
 def _alike(unit: Float[np.ndarray, "m c"], power: int) -> Float64[np.ndarray, "m m"]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from dias.backbones import Backbone, Tokens
 from dias.errors import DiasError
@@ -17,12 +19,28 @@ def both_passes(
 ) -> tuple[SlotOutput, SlotOutput]:
     """Slots without reduction, and with reduction and re-initialization, from the same queries.
 
-    An image's queries depend on `seed` and its index alone, so batches of any size give the same masks.
+    An image's queries depend on `seed` and its index alone, so batches of any size give the same masks. The
+    decoder is asked for its map alone, and left out where it has none.
     """
-    drawn = [model.queries(1, generator=_noise(seed, index)) for index in indices]
-    queries = torch.cat(drawn).to(tokens.features.device)
-    plain, final = (model.from_tokens(tokens, queries, reduce=reduce) for reduce in (False, True))
+    queries = _queries(model, tokens, indices=indices, seed=seed)
+    decode = model.decoder.gives_map
+    plain, final = (
+        model.from_tokens(tokens, queries, reduce=reduce, decode=decode) for reduce in (False, True)
+    )
     return plain, final
+
+
+@torch.no_grad()
+def final_pass(model: ImageModel, tokens: Tokens, *, indices: Sequence[int], seed: int) -> SlotOutput:
+    """The second of `both_passes` alone."""
+    return model.from_tokens(tokens, _queries(model, tokens, indices=indices, seed=seed))
+
+
+def _queries(
+    model: ImageModel, tokens: Tokens, *, indices: Sequence[int], seed: int
+) -> Float[Tensor, "b n d"]:
+    drawn = [model.queries(1, generator=_noise(seed, index)) for index in indices]
+    return torch.cat(drawn).to(tokens.features.device)
 
 
 def _noise(seed: int, index: int) -> torch.Generator:

@@ -1,20 +1,28 @@
-"""Agreement of label maps with ground truth: float64, one value an image, NaN where undefined."""
+"""Agreement of label maps with ground truth: float64, one value an image or clip, NaN where undefined."""
 
 from dias.metrics.ari import adjusted_rand_index
 from dias.metrics.average import Average, mean_and_deviation, mean_over_valid
 from dias.metrics.contingency import Contingency, contingency_table
+from dias.metrics.growing import FrameCounts, GrowingContingency
 from dias.metrics.overlap import mean_best_overlap, mean_iou
-from dias.metrics.segmentation import SegmentationScores, segmentation_scores
+from dias.metrics.segmentation import SegmentationScores, scores_from_counts, segmentation_scores
+from dias.metrics.tracks import TrackScores, TrackStream, track_scores
 
 __all__ = [
     "Average",
     "Contingency",
+    "FrameCounts",
+    "GrowingContingency",
     "SegmentationScores",
+    "TrackScores",
+    "TrackStream",
     "adjusted_rand_index",
     "contingency_table",
     "mean_and_deviation",
     "mean_best_overlap",
     "mean_iou",
     "mean_over_valid",
+    "scores_from_counts",
     "segmentation_scores",
+    "track_scores",
 ]

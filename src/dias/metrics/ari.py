@@ -1,10 +1,14 @@
 """Adjusted Rand index."""
 
+import math
+
 import torch
 from jaxtyping import Bool, Float64, Int64, Integer
 from torch import Tensor
 
 from dias.metrics.contingency import Contingency, contingency_table
+
+_SQUARE_FITS = 3_037_000_499  # pixels whose number squared is within int64
 
 
 def adjusted_rand_index(
@@ -40,6 +44,9 @@ def ari_from_counts(table: Contingency, *, foreground_only: bool = False) -> Flo
     """The same from pixel counts."""
     counts = _counts(table, foreground_only)
     pixels = counts.sum(dim=(1, 2))
+    if pixels.numel() and int(pixels.max()) > _SQUARE_FITS:  # a long clip
+        found = [_ari_of_many(one) for one in counts.cpu().tolist()]
+        return torch.tensor(found, dtype=torch.float64, device=counts.device)
     # ordered pairs of pixels (a pixel with itself included) that lie in one segment
     both = counts.square().sum(dim=(1, 2))
     in_pred = counts.sum(dim=2).square().sum(dim=1)
@@ -50,6 +57,20 @@ def ari_from_counts(table: Contingency, *, foreground_only: bool = False) -> Flo
     above = 2 * (together * apart - pred_only * target_only)
     below = (together + target_only) * (target_only + apart) + (together + pred_only) * (pred_only + apart)
     return torch.where(below == 0, 1.0, above / below).masked_fill(pixels == 0, torch.nan)
+
+
+def _ari_of_many(counts: list[list[int]]) -> float:
+    """The same formula in Python's integers, which have no end; one image."""
+    pixels = sum(map(sum, counts))
+    if pixels == 0:
+        return math.nan
+    both = sum(count * count for row in counts for count in row)
+    in_pred = sum(sum(row) ** 2 for row in counts)
+    in_target = sum(sum(column) ** 2 for column in zip(*counts, strict=True))
+    together, apart = both - pixels, pixels**2 - in_pred - in_target + both
+    pred_only, target_only = in_pred - both, in_target - both
+    below = (together + target_only) * (target_only + apart) + (together + pred_only) * (pred_only + apart)
+    return 1.0 if below == 0 else 2 * (together * apart - pred_only * target_only) / below
 
 
 def overflowed_ari_from_counts(table: Contingency, *, foreground_only: bool = False) -> Float64[Tensor, " b"]:

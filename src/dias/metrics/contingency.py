@@ -46,18 +46,7 @@ def contingency_table(
     Raises:
         DiasError: the maps are not of one shape, or no integers.
     """
-    for name, labels in (("prediction", pred), ("target", target)):
-        if not isinstance(labels, Tensor) or labels.is_floating_point():
-            kind = getattr(labels, "dtype", "")
-            raise DiasError(
-                f"metrics: the {name} is {type(labels).__name__} {kind}; give a tensor of integer labels"
-            )
-    for name, other in (("target", target), ("valid", valid)):
-        if other is not None and other.shape != pred.shape:
-            raise DiasError(
-                f"metrics: the prediction has shape {tuple(pred.shape)}, {name} has {tuple(other.shape)}; "
-                "resize the prediction to the ground truth"
-            )
+    check_maps(pred, target, valid=valid)
     images = len(pred)
     if pred.numel() == 0:
         counts = torch.zeros(images, 1, 1, dtype=torch.int64, device=pred.device)
@@ -75,10 +64,35 @@ def contingency_table(
     return Contingency(counts=counts[:, :, :d], invalid=counts[:, :, d:].sum(dim=2), background=background)
 
 
+def check_maps(
+    pred: Integer[Tensor, "*pixels"],
+    target: Integer[Tensor, "*pixels"],
+    *,
+    valid: Bool[Tensor, "*pixels"] | None,
+) -> None:
+    """See that label maps can be compared.
+
+    Raises:
+        DiasError: they are not of one shape, or no integers.
+    """
+    for name, labels in (("prediction", pred), ("target", target)):
+        if not isinstance(labels, Tensor) or labels.is_floating_point():
+            kind = getattr(labels, "dtype", "")
+            raise DiasError(
+                f"metrics: the {name} is {type(labels).__name__} {kind}; give a tensor of integer labels"
+            )
+    for name, other in (("target", target), ("valid", valid)):
+        if other is not None and other.shape != pred.shape:
+            raise DiasError(
+                f"metrics: the prediction has shape {tuple(pred.shape)}, {name} has {tuple(other.shape)}; "
+                "resize the prediction to the ground truth"
+            )
+
+
 def _numbered(labels: Int64[Tensor, "b p"]) -> tuple[Int64[Tensor, "b p"], Bool[Tensor, "b k"]]:
     """Number labels from 0; and say which of the k numbers stands for label 0."""
     low, high = (int(extreme) for extreme in labels.aminmax())
-    if high - low >= _WIDEST_SPAN:
+    if high - low >= _WIDEST_SPAN or low == -(2**63):  # which has no opposite
         return _ranks(labels)
     zero = torch.arange(high - low + 1, device=labels.device) == -low
     return labels - low if low else labels, zero.expand(len(labels), -1)

@@ -55,7 +55,10 @@ def mbo_from_counts(
     table: Contingency, *, include_background: bool = True, invalid_in_area: bool = False
 ) -> Float64[Tensor, " b"]:
     """`mean_best_overlap` from pixel counts."""
-    return _mean(_iou(table, invalid_in_area).amax(dim=1), _segments(table, include_background))
+    if table.counts.shape[1] == 0:
+        return torch.full((len(table.counts),), torch.nan, dtype=torch.float64)
+    iou = iou_from_counts(table, invalid_in_area=invalid_in_area)
+    return _mean(iou.amax(dim=1), _segments(table, include_background))
 
 
 def miou_from_counts(
@@ -63,13 +66,14 @@ def miou_from_counts(
 ) -> Float64[Tensor, " b"]:
     """`mean_iou` from pixel counts."""
     segments = _segments(table, include_background)
-    iou = _iou(table, invalid_in_area).mT  # a row for each true segment
+    iou = iou_from_counts(table, invalid_in_area=invalid_in_area).mT  # a row for each true segment
     partner = hungarian(-iou, rows=segments, columns=table.counts.sum(dim=2) > 0)
     matched = iou.gather(2, partner.clamp(min=0)[..., None])[..., 0]
     return _mean(matched * (partner >= 0), segments)
 
 
-def _iou(table: Contingency, invalid_in_area: bool) -> Float64[Tensor, "b k d"]:
+def iou_from_counts(table: Contingency, *, invalid_in_area: bool = False) -> Float64[Tensor, "b k d"]:
+    """Intersection over union of each predicted segment with each true one."""
     counts = table.counts
     union = counts.sum(dim=2, keepdim=True) + counts.sum(dim=1, keepdim=True) - counts
     if invalid_in_area:

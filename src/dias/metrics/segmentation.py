@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float64, Integer
 from torch import Tensor
 
 from dias.metrics.ari import ari_from_counts, overflowed_ari_from_counts
-from dias.metrics.contingency import contingency_table
+from dias.metrics.contingency import Contingency, contingency_table
 from dias.metrics.overlap import mbo_from_counts, miou_from_counts
 
 
@@ -40,7 +40,22 @@ def segmentation_scores(
             segments.
         int64_overflow: ARI and ARIfg as the authors' code computes them, which is wrong at usual sizes.
     """
-    table = contingency_table(pred, target, valid=valid)
+    return scores_from_counts(
+        contingency_table(pred, target, valid=valid),
+        include_background=include_background,
+        invalid_in_area=invalid_in_area,
+        int64_overflow=int64_overflow,
+    )
+
+
+def scores_from_counts(
+    table: Contingency,
+    *,
+    include_background: bool = True,
+    invalid_in_area: bool = False,
+    int64_overflow: bool = False,
+) -> SegmentationScores:
+    """The same from pixel counts, of images or of whole clips."""
     ari = overflowed_ari_from_counts if int64_overflow else ari_from_counts
     return SegmentationScores(
         ari=ari(table),

@@ -183,6 +183,7 @@ class ImageModel(nn.Module):
         reduce: bool | Bool[Tensor, " b"] = True,
         decode: bool = True,
         generator: Chance = None,
+        progress: float = 1.0,
     ) -> SlotOutput:
         """Find the objects in what `see` gives.
 
@@ -193,6 +194,7 @@ class ImageModel(nn.Module):
             decode: also reconstruct. In evaluation this gives the decoder's attention.
             generator: source of the queries' noise and of the decoder's known tokens; a `Share` says that
                 the batch is a part of a larger one.
+            progress: share of training that is done, 0 to 1, for parts that change with it.
 
         Raises:
             DiasError: features or queries have another width than the model, or more or fewer tokens than
@@ -203,10 +205,10 @@ class ImageModel(nn.Module):
         reduced = self.reduce_features(seen.features)
         tokens = self.projection(reduced if self.last_blocks is None else self._own_features(seen))
         if queries is None:
-            queries = self.queries(len(tokens), generator=generator)
-        queries = self.queries.preheat(queries, tokens)
+            queries = self.queries(len(tokens), generator=generator, progress=progress)
+        queries = self.queries.preheat(queries, tokens, progress=progress)
         start = self.queries.start(queries, generator=generator)
-        found = self.aggregation(tokens, start, reduce=reduce, generator=generator)
+        found = self.aggregation(tokens, start, reduce=reduce, generator=generator, progress=progress)
         logits = [self.projection.maps(each) for each in found.logits]
         target = decoded = None
         if decode:

@@ -12,6 +12,7 @@ from dias.errors import DiasError
 from dias.models.image import ImageModel
 from dias.nn.chance import Chance
 from dias.nn.decoders.from_slots import DecodesSlots
+from dias.nn.slots.aggregation import AggregationConfig
 
 
 def check_pictures(model: ImageModel) -> None:
@@ -30,6 +31,12 @@ def check_pictures(model: ImageModel) -> None:
         raise DiasError(
             f"pictures of slots: this model's decoder ({kind}) reconstructs features, which no part of it "
             "turns into pictures; take a model of SlotDiffusion, SLATE or Slot Attention"
+        )
+    aggregation = model.config.aggregation
+    if isinstance(aggregation, AggregationConfig) and aggregation.reduction and aggregation.counted:
+        raise DiasError(
+            "pictures of slots: this model's decoder meets a merged slot once for each that it stands for "
+            "(model.aggregation.counted), which slots alone do not tell; take a model trained without"
         )
 
 

@@ -1,6 +1,7 @@
 """Lightning modules: the only places that know model, loss and data together."""
 
 import math
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from dias.training.schedule import learning_rate_share
 from dias.training.teacher import Teacher
 
 
-class Training(L.LightningModule):
+class Training(L.LightningModule, ABC):
     """What all kinds of training share: steps, optimizer, and what is kept of them.
 
     Every random number of a step comes from (seed, step, place in the step's whole batch): a resumed run
@@ -35,17 +36,17 @@ class Training(L.LightningModule):
     recipe: Recipe
     backbone: Backbone
 
+    @abstractmethod
     def loss(self, batch: Batch, *, part: int) -> dict[str, Tensor]:
         """Loss of a part of a step's batch: the sum under `loss`, and its parts by name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def trained(self) -> dict[str, Tensor]:
         """Everything that training changes, by name; the frozen backbone stays out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def save(self, file: Path, *, notes: dict[str, Any]) -> None:
         """Write what has been trained so far as a checkpoint of its own."""
-        raise NotImplementedError
 
     def see(self, images: UInt8[Tensor, "b 3 h w"]) -> Tokens:
         """What never changes of pictures."""
@@ -152,8 +153,10 @@ class ImageTraining(Training):
         chance = self.chance(size, part=part)
         chosen = uniform(size, chance=chance, device=device) < probability
         taught = None if self.teacher is None else self.teacher(seen, generator=chance)
-        output = self.model.from_tokens(seen, reduce=chosen if probability > 0 else False, generator=chance)
-        loss = image_loss(output, config=self.recipe.objective, progress=self.progress(), teacher=taught)
+        progress = self.progress()
+        reduce = chosen if probability > 0 else False
+        output = self.model.from_tokens(seen, reduce=reduce, generator=chance, progress=progress)
+        loss = image_loss(output, config=self.recipe.objective, progress=progress, teacher=taught)
         named = {"loss": loss.total, "reconstruction": loss.reconstruction, "distillation": loss.distillation}
         return named | loss.penalties
 

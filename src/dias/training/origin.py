@@ -26,13 +26,21 @@ def check_folder(recipe: Recipe, folder: Path, *, resume: bool) -> None:
     if not (folder / STATE).exists():
         raise DiasError(f"{folder / STATE}: does not exist, there is nothing to resume; leave --resume out")
     before = read_recipe(str(folder / "recipe.yaml"))
-    now = recipe.data  # what may be changed: no readable picture is seen otherwise, no batch is another
-    data = replace(before.data, workers=now.workers, bad_images=now.bad_images)
-    training = replace(before.training, accumulate=recipe.training.accumulate)
-    if replace(before, data=data, training=training) != recipe:
+    if _with_what_may_change(before, recipe) != recipe:
         raise DiasError(
             f"{folder / 'recipe.yaml'}: differs from the recipe now given; resume with the same settings"
         )
+
+
+def _with_what_may_change(before: Recipe, now: Recipe) -> Recipe:
+    """A run's recipe with what may be changed: no readable picture is seen otherwise, no batch differs."""
+    data = replace(before.data, workers=now.data.workers, bad_images=now.data.bad_images)
+    training = replace(before.training, accumulate=now.training.accumulate)
+    earlier = before.earlier
+    if earlier is not None and now.earlier is not None:
+        parts = now.earlier.training.accumulate
+        earlier = replace(earlier, training=replace(earlier.training, accumulate=parts))
+    return replace(before, data=data, training=training, earlier=earlier)
 
 
 def origin_of(backbone: Backbone, data: TrainingData, **earlier: str) -> dict[str, str]:

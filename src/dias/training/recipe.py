@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from dias.config import STRICT, from_dict, merged, read_yaml, to_yaml, with_changes
+from dias.config import STRICT, Fraction, from_dict, merged, read_yaml, to_yaml, with_changes
 from dias.data.sources import Source
 from dias.errors import DiasError, FileError
 from dias.files import write_text
@@ -19,7 +19,7 @@ from dias.models.image import ImageModelConfig
 from dias.objectives import ObjectiveConfig, cosine_ramp
 
 _MOST_READERS = 16
-Share = Annotated[float, Field(ge=0, le=1)]
+_OF_ALL_STAGES = ("steps", "precision", "accumulate")  # of `training`: how long, and what a machine can do
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -41,7 +41,7 @@ class DataConfig:
 
     train: Source
     validation: Source | None = None
-    validation_share: Share = 0.02
+    validation_share: Fraction = 0.02
     validation_images: PositiveInt = 64
     cache: str | None = None
     size: PositiveInt = 224
@@ -83,13 +83,13 @@ class TrainingConfig:
     batch: PositiveInt = 32
     accumulate: PositiveInt = 1
     lr: PositiveFloat = 2e-4
-    warmup: Share = 0.05
-    floor: Share = 1e-3
+    warmup: Fraction = 0.05
+    floor: Fraction = 1e-3
     clip: PositiveFloat = 1.0
     clip_norm: Literal["l2", "max"] = "l2"
-    reduce_probability: Share = 0.5
-    reduce_from: Share = 0.0
-    reduce_ramp: Share = 1.0
+    reduce_probability: Fraction = 0.5
+    reduce_from: Fraction = 0.0
+    reduce_ramp: Fraction = 1.0
     precision: Literal["bf16", "fp32"] = "bf16"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     validate_every: PositiveInt = 1_000
@@ -106,6 +106,9 @@ class TrainingConfig:
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TokenizerStage:
     """Before the model, its tokenizer is trained, by the loss of its own.
+
+    In a file, and after changes, `training.steps`, `training.precision` and `training.accumulate` are the
+    recipe's where they are not set here; rates and batches suit a loss, so the rest is as by default.
 
     Attributes:
         weights: a trained tokenizer of the same settings (a file, or a run's folder) in place of training.
@@ -207,7 +210,7 @@ def read_recipe(name: str, *, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         DiasError: names every unknown key and impossible value.
     """
-    values = _with_teacher(with_changes(read_settings(name), changes))
+    values = _with_earlier(with_changes(read_settings(name), changes))
     return from_dict(Recipe, values, where=str(recipe_file(name)))
 
 
@@ -230,15 +233,22 @@ def _settings(file: Path, *, seen: tuple[Path, ...]) -> dict[str, Any]:
     return merged(_settings(below, seen=(*seen, file)), own)
 
 
-def _with_teacher(values: dict[str, Any]) -> dict[str, Any]:
-    """Lay a teacher's settings over its student's; where training starts from is each one's own."""
+def _with_earlier(values: dict[str, Any]) -> dict[str, Any]:
+    """Lay an earlier stage's settings over the recipe's: all of a teacher's, a few of a tokenizer's."""
     earlier = values.get("earlier")
-    if not isinstance(earlier, dict) or earlier.get("kind") != "teacher":
+    if not isinstance(earlier, dict):
         return values
-    student = {part: values.get(part) for part in ("model", "objective", "training")}
-    usual = {part: dict(value) for part, value in student.items() if isinstance(value, dict)}
-    usual.get("training", {}).pop("start", None)
-    return values | {"earlier": merged(usual, earlier)}
+    own = {part: values.get(part) for part in ("model", "objective", "training")}
+    usual = {part: dict(value) for part, value in own.items() if isinstance(value, dict)}
+    training = usual.get("training", {})
+    training.pop("start", None)  # where training starts from is each one's own
+    match earlier.get("kind"):
+        case "teacher":
+            return values | {"earlier": merged(usual, earlier)}
+        case "tokenizer":
+            common = {key: training[key] for key in _OF_ALL_STAGES if key in training}
+            return values | {"earlier": merged({"training": common}, earlier)}
+    return values
 
 
 def _files() -> list[Path]:

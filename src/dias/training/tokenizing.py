@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from dias.checkpoints import save_tokenizer
@@ -49,15 +49,26 @@ class TokenizerTraining(Training):
 
 
 class TokenizerValidation(Validation):
-    """Prefers the tokenizer that gives held-out pictures back with the smallest squared error."""
+    """Prefers the tokenizer that gives held-out pictures back with the smallest squared error.
+
+    It also tells how much of the codebook those pictures use: a small error of few codes means that most are
+    never learned (docs/methods/slate.md).
+    """
 
     @torch.no_grad()
     def scores(self, module: Training) -> dict[str, float]:
-        """Mean squared error (0 to 1) of held-out pictures, over all processes."""
+        """What a validation finds in held-out pictures, over all processes.
+
+        Returns:
+            `reconstruction`, the mean squared error (0 to 1); `codes_used` and `perplexity` as in `Usage`, of
+            the codes of all pictures together.
+        """
         assert isinstance(module, TokenizerTraining)
-        mine = [(batch.number, self._errors(module, batch)) for batch in self.held_out]
+        mine = [(batch.number, *_errors_and_codes(module, batch)) for batch in self.held_out]
         parts = sorted((part for share in everyones(mine) for part in share), key=lambda part: part[0])
-        return {"reconstruction": float(torch.cat([errors for _, errors in parts]).mean())}
+        found = module.tokenizer.usage(torch.cat([codes for _, _, codes in parts]))
+        error = float(torch.cat([errors for _, errors, _ in parts]).mean())
+        return {"reconstruction": error, "codes_used": found.used, "perplexity": found.perplexity}
 
     def preference(self, scores: dict[str, float]) -> float:
         """A small error."""
@@ -66,19 +77,30 @@ class TokenizerValidation(Validation):
     def drawn(self, module: Training, batch: HeldOut) -> list[UInt8[np.ndarray, "h w 3"]]:
         """What the tokenizer gives back of each picture."""
         assert isinstance(module, TokenizerTraining)
-        found = (_given_back(module, batch) * 255).round().to(torch.uint8).cpu()
+        given_back, _ = _through_codes(module, batch)
+        found = (given_back * 255).round().to(torch.uint8).cpu()
         return [np.ascontiguousarray(one.permute(1, 2, 0).numpy()) for one in found]
 
-    def _errors(self, module: TokenizerTraining, batch: HeldOut) -> Tensor:
-        truth = batch.images.to(module.device).double() / 255
-        return (_given_back(module, batch).double() - truth).square().mean(dim=(1, 2, 3)).cpu()
+
+def _errors_and_codes(
+    module: TokenizerTraining, batch: HeldOut
+) -> tuple[Float64[Tensor, " b"], Int64[Tensor, "b m"]]:
+    """Squared error of each picture, and its codes; on the CPU."""
+    given_back, codes = _through_codes(module, batch)
+    truth = batch.images.to(module.device).double() / 255
+    return (given_back.double() - truth).square().mean(dim=(1, 2, 3)).cpu(), codes.cpu()
 
 
 @torch.no_grad()
-def _given_back(module: TokenizerTraining, batch: HeldOut) -> Float[Tensor, "b 3 h w"]:
-    """Pictures through codes and back, at the size of the pictures."""
+def _through_codes(
+    module: TokenizerTraining, batch: HeldOut
+) -> tuple[Float[Tensor, "b 3 h w"], Int64[Tensor, "b m"]]:
+    """Pictures through codes and back, at the size of the pictures; and the codes."""
     tokenizer, device = module.tokenizer, module.device
     seen = batch.images.to(device) if tokenizer.source == "images" else batch.features.to(device).float()
-    pictures = tokenizer.decode(tokenizer.encode(seen).tokens).float()
+    coded = tokenizer.encode(seen)
+    assert coded.codes is not None
+    pictures = tokenizer.decode(coded.tokens).float()
     size = batch.images.shape[-2:]
-    return torch.nn.functional.interpolate(pictures, size, mode="bilinear", antialias=True).clamp(0, 1)
+    shown = torch.nn.functional.interpolate(pictures, size, mode="bilinear", antialias=True).clamp(0, 1)
+    return shown, coded.codes

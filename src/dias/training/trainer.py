@@ -12,7 +12,7 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from dias.data.samples import ImageSource
-from dias.errors import DiasError, SettingError
+from dias.errors import DiasError, SettingError, how_to_install
 from dias.precision import arithmetic
 from dias.training.company import Company
 from dias.training.cost import CostMeter
@@ -144,7 +144,7 @@ def _logger(machine: Machine, folder: Path) -> Logger | bool:
                 return WandbLogger(save_dir=folder, name=folder.name)
             except (ImportError, ModuleNotFoundError):
                 raise DiasError(
-                    "--logger wandb: W&B is not installed; pip install 'dias-ocl[wandb]'"
+                    f"--logger wandb: W&B is not installed; run: {how_to_install('wandb')}"
                 ) from None
         case "none":
             return False

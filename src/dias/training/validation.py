@@ -9,7 +9,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -130,10 +130,12 @@ class Validation(L.Callback):
     def drawn(self, module: Training, batch: HeldOut) -> list[UInt8[np.ndarray, "h w 3"]]:
         """A picture of what is found in each picture of a batch."""
         assert isinstance(module, ImageTraining)
-        labels, _, _ = _segment(module.model, batch, device=module.device)
+        model, seen = module.model, batch.tokens(module.device)
+        output = model.from_tokens(seen, decode=model.decoder.gives_map, generator=_noise())
+        labels = _labels(output, batch).cpu()
         return [
             overlay(_pixels(image), found.numpy().astype(np.int32))
-            for image, found in zip(batch.images, labels.cpu(), strict=True)
+            for image, found in zip(batch.images, labels, strict=True)
         ]
 
     @torch.no_grad()
@@ -166,32 +168,36 @@ def validate(model: ImageModel, held_out: Sequence[HeldOut], *, device: torch.de
 
 def _scores(model: ImageModel, batch: HeldOut, *, device: torch.device) -> dict[str, Tensor]:
     """Values of each image, float64, on the CPU."""
-    labels, kept, error = _segment(model, batch, device=device)
-    found = {"reconstruction": error.double(), "slots_kept": kept.sum(dim=1).double()}
+    generator = _noise()
+    output = model.from_tokens(batch.tokens(device), generator=generator)
+    error = _reconstruction_error(model, output, generator=generator)
+    found = {"reconstruction": error.double(), "slots_kept": output.mask.sum(dim=1).double()}
     if batch.masks is not None:
+        labels = _labels(output, batch)
         valid = None if batch.valid is None else batch.valid.to(device)
         scores = scores_by(_RULES, labels, batch.masks.to(device), valid=valid)
         found |= {name: getattr(scores, name) for name in ("ari", "ari_foreground", "mbo", "miou")}
     return {name: value.cpu() for name, value in found.items()}
 
 
-def _segment(
-    model: ImageModel, batch: HeldOut, *, device: torch.device
-) -> tuple[Int64[Tensor, "b h w"], Bool[Tensor, "b n"], Float[Tensor, " b"]]:
-    generator = torch.Generator().manual_seed(_NOISE_SEED)  # the same queries at every validation
-    output = model.from_tokens(batch.tokens(device), generator=generator)
-    error = _reconstruction_error(model, output, generator=generator)
+def _noise() -> torch.Generator:
+    return torch.Generator().manual_seed(_NOISE_SEED)  # the same queries at every validation
+
+
+def _labels(output: SlotOutput, batch: HeldOut) -> Int64[Tensor, "b h w"]:
     attention = output.decoder_attention if output.decoder_attention is not None else output.attention[-1]
     height, width = batch.images.shape[-2:]
-    labels = label_map(attention, grid=batch.grid, size=(height, width), kept=output.mask)
-    return labels, output.mask, error
+    return label_map(attention, grid=batch.grid, size=(height, width), kept=output.mask)
 
 
 def _reconstruction_error(
     model: ImageModel, output: SlotOutput, *, generator: torch.Generator
 ) -> Float[Tensor, " b"]:
-    """As in training, with most tokens hidden: a decoder that is given all of them need not ask the slots."""
+    """At the task that training sets: a decoder that is given all tokens need not ask the slots."""
+    assert output.error is not None
     assert output.target is not None
+    if model.decoder.same_in_training:
+        return output.error
     model.decoder.train()
     try:
         found = output.stand_in

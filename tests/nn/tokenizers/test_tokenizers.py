@@ -93,6 +93,17 @@ def test_a_code_has_one_embedding(kind: str) -> None:
         assert (embeddings == embeddings[0]).all()
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "dvae"])
+def test_what_is_encoded_is_what_is_quantized(kind: str) -> None:
+    part, given_ = built(kind), batch()
+    vectors = part.encoded(seen(part, *given_))
+    assert vectors.shape == (3, 16, DIM)
+    assert vectors.requires_grad
+    assert torch.equal(part.quantizer.codes(vectors), part.encode(seen(part, *given_)).codes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert part.encoded(seen(part, *given_)).dtype == torch.float32
+
+
 @every_kind
 def test_state_survives_a_file(kind: str, tmp_path: object) -> None:
     part = built(kind)
@@ -192,7 +203,7 @@ def test_vvo_by_hand(progress: float, residual: float) -> None:
     part, (pictures, features) = built("feature_vq, nearest").train(), batch()
     torch.nn.init.normal_(part.quantizer.codebook)
     losses = part.loss(pictures, features, progress=progress)
-    encoded = part._encoded(features)
+    encoded = part.encoded(features)
     z, q = encoded.detach().double().numpy(), part.encode(features).tokens.double().numpy()
     r = residual * z + (1 - residual) * q
     centred = z - z.mean((1, 2), keepdims=True)

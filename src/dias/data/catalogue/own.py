@@ -1,6 +1,7 @@
 """Data that is made, packed or brought by the user."""
 
 from dias.data.catalogue.entry import Count, DataSet
+from dias.errors import how_to_install
 
 OWN: tuple[DataSet, ...] = (
     DataSet(
@@ -12,6 +13,20 @@ OWN: tuple[DataSet, ...] = (
         site="dias synth images FOLDER --count 1000",
         licence="none: render what you like",
         recipe="scenes",
+    ),
+    DataSet(
+        kind="clips",
+        title="Rendered clips",
+        about="textured objects that fall, roll and collide, as `dias synth videos` renders them",
+        mark="clips.json",
+        layout=(
+            "clips.json, objects.jsonl",
+            "frames/?/00000.png, masks/?/00000.png",
+            "depth/?/00000.png, flow/?/00000.png   if rendered with them",
+        ),
+        unit="clips",
+        site="dias synth videos FOLDER --count 100",
+        licence="none: render what you like",
     ),
     DataSet(
         kind="folder",
@@ -53,7 +68,7 @@ OWN: tuple[DataSet, ...] = (
         title="Sample photos",
         about="seven photos that scikit-image and scikit-learn ship",
         mark="the word photos in place of a path",
-        layout=("none: pip install 'dias-ocl[compare]'",),
+        layout=(f"none: {how_to_install('compare')}",),
         site="https://scikit-image.org, https://scikit-learn.org",
         licence="see their sites",
         counts=(Count(samples=7),),

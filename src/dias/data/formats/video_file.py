@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
-from dias.errors import DiasError, SampleError
+from dias.errors import DiasError, SampleError, how_to_install
 
 try:
     import av
     from av.sidedata.sidedata import SideData
 except ImportError:
-    raise DiasError("videos: PyAV is not installed; run: pip install 'dias-ocl[video]'") from None
+    raise DiasError(f"videos: PyAV is not installed; run: {how_to_install('video')}") from None
 
 _MOST_PIXELS = 100_000_000
 _LEAST_BYTES = 16  # of a frame: what containers spend on one in which nothing moves, header and index

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from dias.errors import DiasError, FileError, SampleError
+from dias.errors import DiasError, FileError, SampleError, how_to_install
 
 SCHEME = "s3://"
 _PIECE = 1 << 20
@@ -95,7 +95,7 @@ def _client(process: int) -> Any:
         from botocore.config import Config
     except ImportError:
         raise DiasError(
-            "reading from s3:// needs boto3, which is not installed; run: pip install 'dias-ocl[stream]'"
+            f"reading from s3:// needs boto3, which is not installed; run: {how_to_install('stream')}"
         ) from None
     retries = {"mode": "standard", "total_max_attempts": 5}
     config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=32)

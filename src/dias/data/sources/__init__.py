@@ -11,6 +11,7 @@ from dias.config import from_dict, to_dict, with_changes
 from dias.data.frames import images_of
 from dias.data.samples import ImageSource
 from dias.data.sources.clevrtex import ClevrTexConfig
+from dias.data.sources.clips import Clips, ClipsConfig, Contact
 from dias.data.sources.coco import CocoConfig
 from dias.data.sources.contract import SourceConfig, Use
 from dias.data.sources.davis import DavisConfig
@@ -30,6 +31,7 @@ Source = Annotated[
     | PackedConfig
     | PhotosConfig
     | ScenesConfig
+    | ClipsConfig
     | ClevrTexConfig
     | CocoConfig
     | VocConfig
@@ -46,6 +48,7 @@ _RECOGNISED: tuple[type[SourceConfig], ...] = (
     PhotosConfig,
     PackedConfig,
     ScenesConfig,
+    ClipsConfig,
     ClevrTexConfig,
     CocoConfig,
     VocConfig,
@@ -59,7 +62,10 @@ _RECOGNISED: tuple[type[SourceConfig], ...] = (
 
 __all__ = [
     "ClevrTexConfig",
+    "Clips",
+    "ClipsConfig",
     "CocoConfig",
+    "Contact",
     "DavisConfig",
     "FrameFoldersConfig",
     "ImageFolder",

@@ -10,7 +10,7 @@ from dias.config import STRICT
 from dias.data.images import read_image
 from dias.data.samples import ImageSample, fingerprint_of
 from dias.data.sources.contract import Use
-from dias.errors import DiasError
+from dias.errors import DiasError, how_to_install
 
 # Colour photos only; scikit-image's others are grey, microscopy, or fetched from the network at first use.
 _PHOTOS = {
@@ -72,7 +72,7 @@ def _files(library: str) -> list[Path]:
     spec = find_spec(library)  # finds the folder without importing the library
     if spec is None or not spec.submodule_search_locations:
         raise DiasError(
-            f"photos: {library} is not installed; run: pip install 'dias-ocl[compare]', or name a folder"
+            f"photos: {library} is not installed; run: {how_to_install('compare')}, or name a folder"
         )
     folder, names = _PHOTOS[library]
     files = [Path(spec.submodule_search_locations[0]) / folder / name for name in names]

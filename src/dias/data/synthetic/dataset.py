@@ -1,29 +1,22 @@
 """Writes rendered scenes to a folder: in parallel, resumable, the same pixels for the same seed."""
 
-import json
-import os
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
-from dias.data.parallel import each
+from dias.data.synthetic.job import Job, run
 from dias.data.synthetic.render import Rendering, render
 from dias.data.synthetic.scene import SHAPES, Scene, Variant, draw_scene
+from dias.data.synthetic.storing import Format, store_depth, store_labels, store_picture
 from dias.errors import DiasError
-from dias.files import write_atomic, write_json, write_text
 from dias.masks.boxes import boxes_from_labels
-from dias.progress import ProgressLine
-from dias.provenance import record
 
 FORMAT = "dias-scenes-1"
 _LEAST_VISIBLE = 0.003  # share of the picture that an object must fill to count
 _ATTEMPTS = 50
-_MILLIMETRES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +28,7 @@ class SceneSettings:
     variant: Variant = "standard"
     size: int = 224
     objects: tuple[int, int] = (3, 8)
-    format: Literal["png", "webp", "jpg"] = "png"
+    format: Format = "png"
     quality: int = 90
     depth: bool = True
 
@@ -50,18 +43,14 @@ def write_scenes(folder: Path, settings: SceneSettings, *, workers: int, progres
     Raises:
         DiasError: the folder holds another set; or no OpenGL library can be used.
     """
-    _check(folder, settings)
-    if (folder / "scenes.json").exists():
-        return  # whole already
-    for part in ("images", "masks", "parts", *(["depth"] if settings.depth else [])):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    write_json(folder / "parts" / "settings.json", asdict(settings))
-    todo = [i for i in range(settings.count) if not _part(folder, i).exists()]
-    done = settings.count - len(todo)
-    with ProgressLine("render", total=settings.count, done=done, shown=progress) as line:
-        for _ in each(partial(_write_one, folder, settings), todo, workers=workers):
-            line.step(note=f"{line.speed:.1f} images/s")
-    _finish(folder, settings)
+    job = Job(
+        mark="scenes.json",
+        unfinished="settings.json",
+        format=FORMAT,
+        unit="images",
+        parts=("images", "masks", *(["depth"] if settings.depth else [])),
+    )
+    run(job, folder, settings, _write_one, classes=SHAPES, workers=workers, progress=progress)
 
 
 def render_visible(settings: SceneSettings, index: int) -> tuple[Scene, Rendering]:
@@ -91,33 +80,15 @@ def _visible(mask: UInt8[np.ndarray, "s s"], objects: int) -> list[int]:
     return [int(i) for i in np.flatnonzero(pixels >= _LEAST_VISIBLE * mask.size)]
 
 
-def _write_one(folder: Path, settings: SceneSettings, index: int) -> int:
-    """Render and store a scene; its description comes last and says that the rest is whole."""
+def _write_one(folder: Path, settings: SceneSettings, index: int) -> dict[str, Any]:
+    """Render and store a scene."""
     scene, picture = render_visible(settings, index)
     name = f"{index:06d}"
-    image = Image.fromarray(picture.image)
-    match settings.format:
-        case "png":
-            write_atomic(folder / "images" / f"{name}.png", lambda f: image.save(f, "PNG"))
-        case "webp":
-            write_atomic(
-                folder / "images" / f"{name}.webp",
-                lambda f: image.save(f, "WEBP", quality=settings.quality, method=6),
-            )
-        case "jpg":
-            write_atomic(
-                folder / "images" / f"{name}.jpg",
-                lambda f: image.save(f, "JPEG", quality=settings.quality, optimize=True),
-            )
-    write_atomic(
-        folder / "masks" / f"{name}.png",
-        lambda f: Image.fromarray(picture.mask).save(f, "PNG", optimize=True),
-    )
+    store_picture(folder / "images" / name, picture.image, format=settings.format, quality=settings.quality)
+    store_labels(folder / "masks" / f"{name}.png", picture.mask)
     if settings.depth:
-        depth = np.clip(picture.depth * _MILLIMETRES, 0, 65535).round().astype(np.uint16)
-        write_atomic(folder / "depth" / f"{name}.png", lambda f: Image.fromarray(depth).save(f, "PNG"))
-    write_json(_part(folder, index), _description(index, scene, picture))
-    return index
+        store_depth(folder / "depth" / f"{name}.png", picture.depth)
+    return _description(index, scene, picture)
 
 
 def _description(index: int, scene: Scene, picture: Rendering) -> dict[str, Any]:
@@ -140,41 +111,3 @@ def _description(index: int, scene: Scene, picture: Rendering) -> dict[str, Any]
             for thing, box, count in zip(scene.objects, boxes, pixels, strict=True)
         ],
     }
-
-
-def _finish(folder: Path, settings: SceneSettings) -> None:
-    """Gather the descriptions into one file; scenes.json says that the set is whole."""
-    parts = [json.loads(_part(folder, i).read_text()) for i in range(settings.count)]
-    write_text(
-        folder / "objects.jsonl", "".join(json.dumps(part, separators=(",", ":")) + "\n" for part in parts)
-    )
-    write_json(
-        folder / "scenes.json",
-        {"format": FORMAT, "settings": asdict(settings), "classes": SHAPES, "provenance": record().to_dict()},
-    )
-    for file in (folder / "parts").iterdir():
-        file.unlink()
-    (folder / "parts").rmdir()
-
-
-def _check(folder: Path, settings: SceneSettings) -> None:
-    for file in (folder / "scenes.json", folder / "parts" / "settings.json"):
-        if not file.exists():
-            continue
-        found = json.loads(file.read_text())
-        found = found.get("settings", found)
-        wanted = json.loads(json.dumps(asdict(settings)))
-        if found != wanted:
-            odd = sorted(key for key in wanted if found.get(key) != wanted[key])
-            raise DiasError(
-                f"{folder}: holds scenes made with another {', '.join(odd)}; choose another folder"
-            )
-
-
-def _part(folder: Path, index: int) -> Path:
-    return folder / "parts" / f"{index:06d}.json"
-
-
-def default_workers() -> int:
-    """One process a core."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,6 +12,8 @@ STANDARD_SHAPES = ("sphere", "box", "cylinder", "capsule", "ellipsoid")
 UNSEEN_SHAPES = ("cone", "pyramid", "dumbbell", "snowman", "table")
 SHAPES = STANDARD_SHAPES + UNSEEN_SHAPES  # an object's class is its place here
 
+MIDDLE = (0.0, 0.0, 0.25)  # what cameras look at, metres
+FIELD_OF_VIEW = 45.0  # of all cameras, degrees from top to bottom
 _AREA = 1.75  # half side of the square that objects stand in, metres
 _TRIES = 200
 
@@ -71,37 +73,58 @@ def draw_scene(
     rng: np.random.Generator, *, objects: tuple[int, int] = (3, 8), variant: Variant = "standard"
 ) -> Scene:
     """Draw a scene with a number of objects in the given range; they stand on the floor and do not touch."""
-    patterns, shapes = (STANDARD, STANDARD_SHAPES) if variant == "standard" else (UNSEEN, UNSEEN_SHAPES)
+    patterns, _ = looks(variant)
     count = int(rng.integers(objects[0], objects[1] + 1))
-    placed: list[ObjectSpec] = []
-    for place, radius in _places(rng, count):
-        placed.append(
-            ObjectSpec(
-                shape=str(rng.choice(shapes)),
-                radius=radius,
-                place=place,
-                turn=float(rng.uniform(0, 2 * np.pi)),
-                flatness=(float(rng.uniform(0.6, 0.95)), float(rng.uniform(0.55, 0.95))),
-                surface=_surface(rng, patterns, repeat=(1.0, 2.5)),
-            )
-        )
+    placed = tuple(
+        draw_object(rng, place=place, radius=radius, variant=variant) for place, radius in places(rng, count)
+    )
     return Scene(
-        floor=_surface(rng, patterns, repeat=(4.0, 12.0)),
-        objects=tuple(placed),
-        camera=Camera(
-            distance=float(rng.uniform(4.4, 5.3)),
-            azimuth=float(rng.uniform(0, 360)),
-            elevation=float(rng.uniform(32, 58)),
-        ),
-        light=Light(
-            place=(float(rng.uniform(-2.5, 2.5)), float(rng.uniform(-2.5, 2.5)), float(rng.uniform(4, 6))),
-            diffuse=float(rng.uniform(0.45, 0.8)),
-            ambient=float(rng.uniform(0.25, 0.45)),
-        ),
+        floor=draw_surface(rng, patterns, repeat=(4.0, 12.0)),
+        objects=placed,
+        camera=draw_camera(rng),
+        light=draw_light(rng),
     )
 
 
-def _places(rng: np.random.Generator, count: int) -> list[tuple[tuple[float, float], float]]:
+def looks(variant: Variant) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Patterns and shapes of a variant."""
+    return (STANDARD, STANDARD_SHAPES) if variant == "standard" else (UNSEEN, UNSEEN_SHAPES)
+
+
+def draw_object(
+    rng: np.random.Generator, *, place: tuple[float, float], radius: float, variant: Variant
+) -> ObjectSpec:
+    """Draw shape, turn, proportions and surface of an object."""
+    patterns, shapes = looks(variant)
+    return ObjectSpec(
+        shape=str(rng.choice(shapes)),
+        radius=radius,
+        place=place,
+        turn=float(rng.uniform(0, 2 * np.pi)),
+        flatness=(float(rng.uniform(0.6, 0.95)), float(rng.uniform(0.55, 0.95))),
+        surface=draw_surface(rng, patterns, repeat=(1.0, 2.5)),
+    )
+
+
+def draw_camera(rng: np.random.Generator) -> Camera:
+    """Draw where a scene is looked at from."""
+    return Camera(
+        distance=float(rng.uniform(4.4, 5.3)),
+        azimuth=float(rng.uniform(0, 360)),
+        elevation=float(rng.uniform(32, 58)),
+    )
+
+
+def draw_light(rng: np.random.Generator) -> Light:
+    """Draw a lamp above the floor."""
+    return Light(
+        place=(float(rng.uniform(-2.5, 2.5)), float(rng.uniform(-2.5, 2.5)), float(rng.uniform(4, 6))),
+        diffuse=float(rng.uniform(0.45, 0.8)),
+        ambient=float(rng.uniform(0.25, 0.45)),
+    )
+
+
+def places(rng: np.random.Generator, count: int) -> list[tuple[tuple[float, float], float]]:
     """Footprints that do not overlap: rejection sampling, smaller each time it fails."""
     found: list[tuple[tuple[float, float], float]] = []
     largest, tries = 0.62, 0
@@ -116,7 +139,10 @@ def _places(rng: np.random.Generator, count: int) -> list[tuple[tuple[float, flo
     return found
 
 
-def _surface(rng: np.random.Generator, patterns: tuple[str, ...], *, repeat: tuple[float, float]) -> Surface:
+def draw_surface(
+    rng: np.random.Generator, patterns: tuple[str, ...], *, repeat: tuple[float, float]
+) -> Surface:
+    """Draw a pattern and how it shines."""
     return Surface(
         pattern=str(rng.choice(patterns)),
         seed=int(rng.integers(2**31)),

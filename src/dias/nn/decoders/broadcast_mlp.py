@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
+from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 
@@ -35,7 +36,7 @@ class BroadcastMLPConfig:
         return BroadcastMLPDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
-class BroadcastMLPDecoder(nn.Module):
+class BroadcastMLPDecoder(DecoderPart):
     """Slots + position embedding through an MLP to tokens and alpha; masked slots get no alpha."""
 
     def __init__(self, config: BroadcastMLPConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:

@@ -14,6 +14,7 @@ from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.nn.causal import CausalTransformer
 from dias.nn.chance import Chance
+from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target
 from dias.nn.transformer import inner_width
@@ -49,8 +50,10 @@ class CodeARConfig:
         return CodeARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions, codes=codes)
 
 
-class CodeARDecoder(nn.Module):
+class CodeARDecoder(DecoderPart):
     """Predicts each code from the slots and from the embeddings of the codes before it, row by row."""
+
+    gives_map = False
 
     def __init__(
         self, config: CodeARConfig, *, slot_dim: int, token_dim: int, positions: int, codes: int

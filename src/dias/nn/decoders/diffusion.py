@@ -11,11 +11,13 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
-from dias.errors import DiasError, SettingError
+from dias.errors import SettingError
 from dias.nn.chance import Chance, normal, whole
+from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.dropout import draw_dropout_from_chance
+from dias.nn.optional import diffusers
 
 _EVALUATION_SEED = 0
 _GROUPS = 32  # of a group normalisation, where the channels allow it
@@ -65,11 +67,13 @@ class DiffusionConfig:
         return DiffusionDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
-class DiffusionDecoder(nn.Module):
+class DiffusionDecoder(DecoderPart):
     """A UNet that sees noised latents and, by cross-attention, the slots, and predicts the noise.
 
     Its masks are the aggregation's: the reference takes none from the UNet either.
     """
+
+    gives_map = False
 
     def __init__(self, config: DiffusionConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
         super().__init__()
@@ -77,7 +81,7 @@ class DiffusionDecoder(nn.Module):
         self.side, self.token_dim = isqrt(positions), token_dim
         self.unet = _unet(config, slot_dim=slot_dim, token_dim=token_dim)
         self._dropouts = draw_dropout_from_chance(self.unet)
-        self.schedule = _diffusers().DDPMScheduler(**_noise(config))
+        self.schedule = _library().DDPMScheduler(**_noise(config))
 
     def forward(
         self,
@@ -151,7 +155,7 @@ class DiffusionDecoder(nn.Module):
             generator: source of that noise; nothing else is random.
         """
         device = slots.device
-        solver = _diffusers().DPMSolverMultistepScheduler(**_noise(self.config))
+        solver = _library().DPMSolverMultistepScheduler(**_noise(self.config))
         solver.set_timesteps(steps or self.config.sampling_steps, device=device)
         if start is None:
             start = normal(len(slots), self.side**2, self.token_dim, chance=generator, device=device)
@@ -204,7 +208,7 @@ def _noise(config: DiffusionConfig) -> dict[str, Any]:
 def _unet(config: DiffusionConfig, *, slot_dim: int, token_dim: int) -> nn.Module:
     """The finest resolution without attention, all others with attention to slots."""
     attentive = len(config.channels) - 1
-    unet: nn.Module = _diffusers().UNet2DConditionModel(
+    unet: nn.Module = _library().UNet2DConditionModel(
         in_channels=token_dim,
         out_channels=token_dim,
         down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * attentive),
@@ -219,12 +223,5 @@ def _unet(config: DiffusionConfig, *, slot_dim: int, token_dim: int) -> nn.Modul
     return unet
 
 
-def _diffusers() -> Any:
-    """The library, which takes seconds to import and comes with an extra."""
-    try:
-        import diffusers
-    except ImportError:
-        raise DiasError(
-            "decoder of kind diffusion: diffusers is not installed; run: pip install 'dias-ocl[diffusion]'"
-        ) from None
-    return diffusers
+def _library() -> Any:
+    return diffusers(needed_by="model.decoder of kind diffusion")

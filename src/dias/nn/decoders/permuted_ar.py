@@ -16,6 +16,7 @@ from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.causal import CausalTransformer
 from dias.nn.chance import Chance, common
+from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.orders import nine_orders, raster
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.transformer import inner_width
@@ -66,7 +67,7 @@ class PermutedARConfig:
         return PermutedARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, orders=orders)
 
 
-class PermutedARDecoder(nn.Module):
+class PermutedARDecoder(DecoderPart):
     """Predicts each token from the slots and from the true tokens that are read before it."""
 
     def __init__(
@@ -74,6 +75,7 @@ class PermutedARDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
+        self.same_in_training = len(orders) == 1
         width = inner_width(config.width, token_dim=token_dim, heads=config.heads)
         self.transformer = CausalTransformer(
             slot_dim=slot_dim,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance
+from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.from_slots import Codebook
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.positions import SoftPosition, glorot
@@ -64,7 +65,7 @@ class Components:
         return (self.tokens * self.alpha[..., None]).sum(dim=1)
 
 
-class PixelBroadcastDecoder(nn.Module):
+class PixelBroadcastDecoder(DecoderPart):
     """Slot, broadcast, + soft positions, through transposed convolutions to a picture and its alpha."""
 
     def __init__(

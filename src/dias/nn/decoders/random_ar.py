@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance, uniform, whole
+from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.transformer import DecoderLayer, inner_width
 
@@ -41,7 +42,7 @@ class RandomARConfig:
         return RandomARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
-class RandomARDecoder(nn.Module):
+class RandomARDecoder(DecoderPart):
     """Predicts all tokens from the slots and a random part of the tokens.
 
     The method shuffles tokens, keeps the content of the first k, masks the others, un-shuffles the result.
@@ -49,6 +50,8 @@ class RandomARDecoder(nn.Module):
     embedding of its original place; so masking in place gives the same numbers and moves nothing
     (tests/nn/test_random_ar.py holds this equality).
     """
+
+    same_in_training = False  # there, most tokens are hidden
 
     def __init__(self, config: RandomARConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
         super().__init__()

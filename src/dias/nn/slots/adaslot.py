@@ -62,6 +62,7 @@ class AdaSlotAggregation(nn.Module):
         *,
         reduce: bool | Bool[Tensor, " b"] = True,
         generator: Chance = None,
+        progress: float = 1.0,
     ) -> Aggregated:
         """Aggregate tokens into slots, and select among them.
 
@@ -70,6 +71,7 @@ class AdaSlotAggregation(nn.Module):
             queries: where the slots start.
             reduce: whether to select; without it every slot is kept. A tensor decides image by image.
             generator: of the draws; in evaluation nothing is drawn, what is likelier is done.
+            progress: share of training that is done, 0 to 1; nothing follows it here.
         """
         slots, logits = self._rounds(tokens, queries)
         if reduce is False and not self.training:  # in training the head stays in the graph: DDP asks for it

@@ -104,6 +104,7 @@ class Aggregation(nn.Module):
         reduce: bool | Bool[Tensor, " b"] = True,
         labels: Int64[Tensor, "b n"] | None = None,
         generator: Chance = None,
+        progress: float = 1.0,
     ) -> Aggregated:
         """Aggregate tokens into slots.
 
@@ -113,6 +114,7 @@ class Aggregation(nn.Module):
             reduce: whether to merge redundant slots; a tensor decides image by image, as training does.
             labels: which slots to merge, as `agglomerate` numbers them; None leaves it to the threshold.
             generator: nothing is random here; other kinds of aggregation draw from it.
+            progress: share of training that is done, 0 to 1; nothing follows it here, in other kinds it does.
         """
         keys, values = self.competition.keys_values(tokens)
         wanted = self.config.reduction and reduce is not False

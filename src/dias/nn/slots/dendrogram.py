@@ -31,11 +31,6 @@ class Dendrogram:
         root = self.roots.gather(1, merges[:, None, None].expand(-1, 1, n))[:, 0]
         return number(root, self.kept)
 
-    def merges_below(self, threshold: float | Float[Tensor, " b"]) -> Int64[Tensor, " b"]:
-        """How many merges each image has at distances below `threshold`, one for all images or one each."""
-        limit = threshold[:, None].double() if isinstance(threshold, Tensor) else threshold
-        return (self.heights < limit).sum(dim=1)
-
 
 @torch.no_grad()
 def dendrogram(slots: Float[Tensor, "b n d"], *, kept: Bool[Tensor, "b n"] | None = None) -> Dendrogram:

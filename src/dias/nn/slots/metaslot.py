@@ -25,7 +25,7 @@ class MetaSlotConfig:
         iterations: rounds of Slot Attention in each of the two stages.
         prototypes: size of the codebook that all images share.
         decay: share of the prototypes' moving averages that stays at each training step.
-        patience: training steps without a slot after which a prototype is replaced.
+        patience: share of training without a slot after which a prototype is replaced.
         noise: standard deviation of what is added to the normed tokens in training, in a stage's first round;
             it falls linearly to 0 in its last.
     """
@@ -35,7 +35,7 @@ class MetaSlotConfig:
     iterations: PositiveInt = 3
     prototypes: Annotated[int, Field(ge=2)] = 512
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    patience: PositiveInt = 1_000
+    patience: Annotated[float, Field(gt=0, le=1)] = 0.02
     noise: Annotated[float, Field(ge=0)] = 0.5
 
     def build(self, *, token_dim: int) -> "MetaSlotAggregation":
@@ -65,6 +65,7 @@ class MetaSlotAggregation(nn.Module):
         *,
         reduce: bool | Bool[Tensor, " b"] = True,
         generator: Chance = None,
+        progress: float = 1.0,
     ) -> Aggregated:
         """Aggregate tokens into slots; in training, let the prototypes follow them.
 
@@ -74,6 +75,7 @@ class MetaSlotAggregation(nn.Module):
             reduce: whether to go through the prototypes; otherwise one stage starts from the queries, and
                 every slot is kept. A tensor decides image by image.
             generator: of the noise and of the draw of prototypes; in evaluation nothing is random.
+            progress: share of training that is done, 0 to 1; patience with prototypes is measured by it.
         """
         start, kept = queries.detach(), torch.ones_like(queries[..., 0]).bool()
         first: list[Tensor] = []
@@ -81,7 +83,7 @@ class MetaSlotAggregation(nn.Module):
             start, kept, first = self._likened(tokens, start, reduce, generator)
         slots, logits = self._stage(tokens, start, kept=kept, queries=queries, generator=generator)
         if self.training:
-            self.prototypes.learn(slots, kept, generator=generator)
+            self.prototypes.learn(slots, kept, progress=progress, generator=generator)
         return Aggregated(slots=slots, kept=kept, logits=[*first, *logits])
 
     @torch.no_grad()

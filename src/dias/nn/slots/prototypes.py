@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from dias.nn.chance import Chance, begins, completes, gumbel, processes
 
+_ROUNDING = 1e-6  # of a share of training in float32
+
 
 class Prototypes(nn.Module):
     """Vectors that slots are likened to; moving averages of those that are nearest to them.
@@ -19,21 +21,22 @@ class Prototypes(nn.Module):
         number: of prototypes.
         dim: width of a slot.
         decay: share of the averages that stays at each step.
-        patience: steps that a prototype may be nobody's nearest; then a slot far from all takes its place.
+        patience: share of training that a prototype may be nobody's nearest; then a slot far from all takes
+            its place.
     """
 
     codes: Float32[Tensor, "k d"]
     counts: Float32[Tensor, " k"]
     sums: Float32[Tensor, "k d"]
-    unused: Int64[Tensor, " k"]
+    last_used: Float32[Tensor, " k"]
 
-    def __init__(self, *, number: int, dim: int, decay: float, patience: int) -> None:
+    def __init__(self, *, number: int, dim: int, decay: float, patience: float) -> None:
         super().__init__()
         self.decay, self.patience = decay, patience
         self.register_buffer("codes", torch.empty(number, dim).uniform_(-1 / number, 1 / number))
         self.register_buffer("counts", torch.zeros(number))
         self.register_buffer("sums", torch.zeros(number, dim))
-        self.register_buffer("unused", torch.zeros(number, dtype=torch.int64))
+        self.register_buffer("last_used", torch.zeros(number))
         self._parts: list[tuple[Tensor, Tensor]] = []
 
     @torch.no_grad()
@@ -47,18 +50,30 @@ class Prototypes(nn.Module):
 
     @torch.no_grad()
     def learn(
-        self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"], *, generator: Chance = None
+        self,
+        slots: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        progress: float,
+        generator: Chance = None,
     ) -> None:
-        """Follow the kept slots of a batch, or take note of those of one of its parts."""
+        """Follow the kept slots of a batch, or take note of those of one of its parts.
+
+        Args:
+            slots: of the batch, or the part.
+            kept: which of them there are.
+            progress: share of training that is done, 0 to 1.
+            generator: a `Share` says which part it is.
+        """
         if begins(generator, len(slots)):
             self._parts.clear()  # of a step that was broken off
         self._parts.append((slots.detach().float(), kept))
         if completes(generator, len(slots)):
             everything, there = (_whole(list(parts)) for parts in zip(*self._parts, strict=True))
             self._parts.clear()
-            self._follow(everything.flatten(0, 1), there.flatten())
+            self._follow(everything.flatten(0, 1), there.flatten(), progress=progress)
 
-    def _follow(self, slots: Float[Tensor, "s d"], kept: Bool[Tensor, " s"]) -> None:
+    def _follow(self, slots: Float[Tensor, "s d"], kept: Bool[Tensor, " s"], *, progress: float) -> None:
         distance, nearest = self._distances(slots).min(dim=-1)
         members = F.one_hot(nearest, len(self.codes)).float() * kept[:, None]
         number = members.sum(dim=0)
@@ -68,20 +83,22 @@ class Prototypes(nn.Module):
         self.sums.lerp_(total, 1 - self.decay)
         used = number > 0
         self.codes.copy_(torch.where(used[:, None], self.sums / self.counts[:, None], self.codes))
-        self.unused.add_(1).masked_fill_(used, 0)
-        self._replace(slots, distance.masked_fill(~kept, -torch.inf))
+        self.last_used.masked_fill_(used, progress)
+        self._replace(slots, distance.masked_fill(~kept, -torch.inf), progress=progress)
 
-    def _replace(self, slots: Float[Tensor, "s d"], distance: Float[Tensor, " s"]) -> None:
+    def _replace(
+        self, slots: Float[Tensor, "s d"], distance: Float[Tensor, " s"], *, progress: float
+    ) -> None:
         """Put the farthest slots, each once, in the place of prototypes that are not used any more."""
         farthest = distance.argsort(descending=True, stable=True)
-        given_up = self.unused >= self.patience
+        given_up = progress - self.last_used >= self.patience - _ROUNDING
         turn = given_up.cumsum(dim=0) - 1
         replaced = given_up & (turn < distance.isfinite().sum())
         heir = slots[farthest[turn.clamp(min=0, max=len(slots) - 1)]]
         self.codes.copy_(torch.where(replaced[:, None], heir, self.codes))
         self.counts.masked_fill_(replaced, 0)
         self.sums.masked_fill_(replaced[:, None], 0)
-        self.unused.masked_fill_(replaced, 0)
+        self.last_used.masked_fill_(replaced, progress)
 
     def _distances(self, slots: Float[Tensor, "*rows d"]) -> Float32[Tensor, "*rows k"]:
         """Squared Euclidean distances to the prototypes."""

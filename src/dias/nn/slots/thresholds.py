@@ -4,7 +4,7 @@ from dataclasses import dataclass as plain_dataclass
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Int64
 from pydantic import BeforeValidator, Field, PositiveFloat, Tag
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -139,25 +139,6 @@ Threshold = Annotated[
     by_kind("fixed"),
     BeforeValidator(_of_word),
 ]
-
-
-@torch.no_grad()
-def pooled_threshold(heights: Float64[Tensor, "b n"], *, floor: float = 0.01) -> float:
-    """One distance for a model, from the merges that it makes on unlabelled images (Otsu 1979).
-
-    Of all ways to split the heights in two, on a logarithmic scale, the one that leaves the least variance:
-    merges of redundant slots below, of objects above. Without a histogram, so without bins.
-
-    Args:
-        heights: of many images' dendrograms; infinite ones do not count. At least two others.
-        floor: distance (above 0) that is as good as none.
-    """
-    found = (heights[heights.isfinite()] + floor).log().sort().values
-    below = torch.arange(1, len(found), device=found.device)
-    above, sums = len(found) - below, found.cumsum(dim=0)
-    apart = (sums[-1] - sums[:-1]) / above - sums[:-1] / below
-    place = int((below * above * apart.square()).argmax())
-    return float(((found[place] + found[place + 1]) / 2).exp() - floor)
 
 
 def _allowed(tree: Dendrogram) -> Bool[Tensor, "b n"]:

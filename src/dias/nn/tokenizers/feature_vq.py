@@ -5,26 +5,24 @@ Source: VVO (Zhao et al. 2025), with the schedules of its code (reference study,
 
 from typing import Annotated, Literal
 
-import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from dias.config import STRICT
+from dias.config import STRICT, Fraction
 from dias.errors import DiasError
 from dias.nn.chance import Chance
 from dias.nn.tokenizers.annealing import cosine_between
 from dias.nn.tokenizers.autoencoders import Autoencoder, ConvConfig
 from dias.nn.tokenizers.autoencoders.head import head
-from dias.nn.tokenizers.output import Coded
-from dias.nn.tokenizers.quantizers import Quantizer, SimilarityConfig, alignment, commitment, straight_through
-from dias.nn.tokenizers.tokenizer import Images, TokenizerPart
-from dias.nn.tokenizers.views import picture_error, to_grid, to_tokens
+from dias.nn.tokenizers.quantizers import Quantizer, SimilarityConfig, straight_through
+from dias.nn.tokenizers.tokenizer import Images
+from dias.nn.tokenizers.vector_quantizer import VectorQuantizer
+from dias.nn.tokenizers.views import to_grid, to_tokens
 
 Weight = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -52,7 +50,7 @@ class FeatureVQConfig:
     quantizer: Quantizer = Field(default_factory=SimilarityConfig)
     commitment: Weight = 0.25
     normalization: Weight = 0.1
-    residual_end: Share = 0.0
+    residual_end: Fraction = 0.0
     residual_until: Annotated[float, Field(gt=0, le=1)] = 0.5
 
     def build(self, *, channels: int, positions: int) -> "FeatureVQ":
@@ -68,31 +66,34 @@ class FeatureVQConfig:
         return cosine_between(1.0, self.residual_end, progress=progress, until=self.residual_until)
 
 
-class FeatureVQ(TokenizerPart):
+class FeatureVQ(VectorQuantizer):
     """Features through convolutions to the quantizer; a picture decoder teaches both."""
 
     source = "features"
 
     def __init__(self, config: FeatureVQConfig, *, channels: int, positions: int) -> None:
-        super().__init__(codes=config.quantizer.codes, channels=config.code_dim, positions=positions)
+        super().__init__(
+            _encoder(config, channels=channels),
+            quantizer=config.quantizer,
+            autoencoder=config.autoencoder,
+            code_dim=config.code_dim,
+            positions=positions,
+        )
         self.config = config
         # VVO's features come from after the backbone's last norm; ours, from before it, have outliers.
         self.norm = nn.LayerNorm(channels, elementwise_affine=False)
-        self.encoder = _encoder(config, channels=channels)
-        self.quantizer = config.quantizer.build(dim=config.code_dim)
-        self.decoder = config.autoencoder.decoder(into=config.code_dim)
 
-    @torch.no_grad()
-    def encode(self, seen: Float[Tensor, "b m c"]) -> Coded:
-        """The code of each feature."""
-        with torch.autocast(seen.device.type, enabled=False):
-            codes = self.quantizer.codes(self._encoded(seen))
-            return Coded(tokens=self.embed(codes), codes=codes)
+    def encoded(self, seen: Float[Tensor, "b m k"]) -> Float[Tensor, "b m c"]:
+        """A vector for each feature, before quantization, in float32.
 
-    def embed(self, codes: Int64[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
-        """Embeddings of codes."""
-        embedded: Tensor = self.quantizer.embed(codes)
-        return embedded
+        Raises:
+            DiasError: there are more or fewer features than the tokenizer was made for, or they are wider.
+        """
+        known = self.positions, *self.norm.normalized_shape
+        if seen.shape[1:] != known:
+            found, asked = (" x ".join(map(str, shape)) for shape in (seen.shape[1:], known))
+            raise DiasError(f"features: {found}, the tokenizer was made for {asked}")
+        return to_tokens(self.encoder(to_grid(self.norm(seen)))).float()
 
     def loss(
         self,
@@ -109,26 +110,20 @@ class FeatureVQ(TokenizerPart):
         """
         if features is None:
             raise DiasError("a feature_vq tokenizer is trained on features and pictures: give both")
-        seen = self._seen(images)
-        encoded = self._encoded(features)
-        chosen = self.quantizer(encoded, progress=progress, generator=generator)
+        encoded = self.encoded(features)
+        codes = self.quantizer(encoded, progress=progress, generator=generator).tokens
         residual = self.config.residual_at(progress) if self.training else self.config.residual_end
-        shown = straight_through(encoded, chosen.tokens, share=1 - residual)
+        shown = straight_through(encoded, codes, share=1 - residual)
+        losses = self._losses(
+            self._seen(images),
+            encoded=encoded,
+            codes=codes,
+            shown=shown,
+            held=shown,
+            weight=self.config.commitment,
+        )
         own = F.group_norm(to_grid(encoded.detach()), num_groups=1)
-        return {
-            "reconstruction": picture_error(self.decoder(to_grid(shown)), seen),
-            "alignment": alignment(encoded, chosen.tokens),
-            "commitment": self.config.commitment * commitment(encoded, shown),
-            "normalization": self.config.normalization * F.mse_loss(to_grid(encoded), own),
-        }
-
-    def _encoded(self, features: Float[Tensor, "b m c"]) -> Float[Tensor, "b m d"]:
-        """Vectors before quantization, in float32."""
-        known = self.positions, *self.norm.normalized_shape
-        if features.shape[1:] != known:
-            found, asked = (" x ".join(map(str, shape)) for shape in (features.shape[1:], known))
-            raise DiasError(f"features: {found}, the tokenizer was made for {asked}")
-        return to_tokens(self.encoder(to_grid(self.norm(features)))).float()
+        return losses | {"normalization": self.config.normalization * F.mse_loss(to_grid(encoded), own)}
 
 
 def _encoder(config: FeatureVQConfig, *, channels: int) -> nn.Sequential:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -11,17 +11,10 @@ from torch import Tensor
 from dias.config import STRICT
 from dias.nn.chance import Chance
 from dias.nn.tokenizers.autoencoders import Autoencoder, ConvConfig
-from dias.nn.tokenizers.output import Coded
-from dias.nn.tokenizers.quantizers import (
-    Nearest,
-    NearestConfig,
-    Quantizer,
-    alignment,
-    commitment,
-    straight_through,
-)
-from dias.nn.tokenizers.tokenizer import Images, TokenizerPart
-from dias.nn.tokenizers.views import picture_error, random_pictures, to_grid, to_tokens
+from dias.nn.tokenizers.quantizers import Nearest, NearestConfig, Quantizer, straight_through
+from dias.nn.tokenizers.tokenizer import Images
+from dias.nn.tokenizers.vector_quantizer import VectorQuantizer
+from dias.nn.tokenizers.views import random_pictures, to_tokens
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -50,17 +43,20 @@ class ImageVQConfig:
         return ImageVQ(self, positions=positions)
 
 
-class ImageVQ(TokenizerPart):
-    """Encoder, quantizer, decoder."""
+class ImageVQ(VectorQuantizer):
+    """Pictures through an encoder to the quantizer."""
 
     source = "images"
 
     def __init__(self, config: ImageVQConfig, *, positions: int) -> None:
-        super().__init__(codes=config.quantizer.codes, channels=config.code_dim, positions=positions)
+        super().__init__(
+            config.autoencoder.encoder(out=config.code_dim),
+            quantizer=config.quantizer,
+            autoencoder=config.autoencoder,
+            code_dim=config.code_dim,
+            positions=positions,
+        )
         self.config = config
-        self.encoder = config.autoencoder.encoder(out=config.code_dim)
-        self.quantizer = config.quantizer.build(dim=config.code_dim)
-        self.decoder = config.autoencoder.decoder(into=config.code_dim)
 
     @torch.no_grad()
     def start(self) -> str | None:
@@ -72,21 +68,13 @@ class ImageVQ(TokenizerPart):
         if isinstance(self.quantizer, Nearest):
             device = self.quantizer.codebook.device
             count = -(-self.codes // self.positions)
-            encoded = to_tokens(self.encoder(random_pictures(count, side=self.side, device=device)))
+            encoded = self.encoded(random_pictures(count, side=self.side, device=device))
             self.quantizer.codebook.copy_(encoded.flatten(0, 1)[: self.codes])
         return line
 
-    @torch.no_grad()
-    def encode(self, seen: Images) -> Coded:
-        """The code of each place."""
-        with torch.autocast(seen.device.type, enabled=False):
-            codes = self.quantizer.codes(to_tokens(self.encoder(self._seen(seen))))
-            return Coded(tokens=self.embed(codes), codes=codes)
-
-    def embed(self, codes: Int64[Tensor, "b k"]) -> Float[Tensor, "b k c"]:
-        """Embeddings of codes."""
-        embedded: Tensor = self.quantizer.embed(codes)
-        return embedded
+    def encoded(self, seen: Images) -> Float[Tensor, "b m c"]:
+        """A vector for each place of pictures, before quantization, in float32."""
+        return to_tokens(self.encoder(self._seen(seen))).float()
 
     def loss(
         self,
@@ -98,11 +86,13 @@ class ImageVQ(TokenizerPart):
     ) -> dict[str, Tensor]:
         """Reconstruction, alignment of the codebook, commitment of the encoder (equation 3 of the paper)."""
         seen = self._seen(images)
-        encoded = to_tokens(self.encoder(seen)).float()
-        chosen = self.quantizer(encoded, progress=progress, generator=generator)
-        decoded = self.decoder(to_grid(straight_through(encoded, chosen.tokens)))
-        return {
-            "reconstruction": picture_error(decoded, seen),
-            "alignment": alignment(encoded, chosen.tokens),
-            "commitment": self.config.commitment * commitment(encoded, chosen.tokens),
-        }
+        encoded = self.encoded(seen)
+        codes = self.quantizer(encoded, progress=progress, generator=generator).tokens
+        return self._losses(
+            seen,
+            encoded=encoded,
+            codes=codes,
+            shown=straight_through(encoded, codes),
+            held=codes,
+            weight=self.config.commitment,
+        )

@@ -11,8 +11,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
-from dias.errors import DiasError
 from dias.hub import hub_problem
+from dias.nn.optional import diffusers
 from dias.nn.tokenizers.autoencoders.head import head
 
 _WIDTH = 64  # of every layer of TAESD
@@ -40,7 +40,7 @@ class TAESDEncoder(nn.Module):
     def __init__(self, name: str, *, out: int, spread: float) -> None:
         super().__init__()
         self.name = name
-        self.layers = _diffusers().AutoencoderTiny().encoder.layers[:-1]
+        self.layers = _library().AutoencoderTiny().encoder.layers[:-1]
         self.head = head(_WIDTH, out=out, spread=spread)
 
     def forward(self, pictures: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c s s"]:
@@ -60,7 +60,7 @@ class TAESDDecoder(nn.Module):
         super().__init__()
         self.name = name
         self.head = nn.Sequential(nn.Conv2d(into, _WIDTH, 1), nn.GroupNorm(1, _WIDTH))
-        self.layers = _diffusers().AutoencoderTiny().decoder.layers[2:]
+        self.layers = _library().AutoencoderTiny().decoder.layers[2:]
 
     def forward(self, grid: Float[Tensor, "b c s s"]) -> Float[Tensor, "b 3 h w"]:
         """Decode."""
@@ -93,7 +93,7 @@ def start_from_published(module: nn.Module) -> str | None:
 
 def _published(name: str) -> tuple[Any | None, str]:
     """The AutoencoderTiny of that name, or why there is none: from the cache or a folder, then the hub."""
-    load = _diffusers().AutoencoderTiny.from_pretrained
+    load = _library().AutoencoderTiny.from_pretrained
     try:
         return load(name, local_files_only=True, low_cpu_mem_usage=False), ""
     except (OSError, ValueError):  # not in the cache
@@ -106,12 +106,5 @@ def _published(name: str) -> tuple[Any | None, str]:
         return None, str(error).splitlines()[0]
 
 
-def _diffusers() -> Any:
-    try:
-        import diffusers
-    except ImportError:
-        raise DiasError(
-            "tokenizer.autoencoder.kind taesd: diffusers is not installed; run: pip install "
-            "'dias-ocl[diffusion]', or take kind conv"
-        ) from None
-    return diffusers
+def _library() -> Any:
+    return diffusers(needed_by="model.tokenizer.autoencoder of kind taesd", otherwise="take kind conv")

@@ -1,0 +1,276 @@
+"""Models of clips: the image model's parts, frame after frame, with slots that keep their index."""
+
+import copy
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, UInt8
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from dias.backbones import Backbone, Tokens
+from dias.config import STRICT
+from dias.errors import DiasError, SettingError
+from dias.models.clip_frames import explained, explained_at_once, one_frame, slot_output
+from dias.models.clip_outputs import ClipOutput, ClipState, Cues
+from dias.models.image import ImageModel, ImageModelConfig
+from dias.models.outputs import SlotOutput
+from dias.nn.chance import Chance
+from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
+from dias.nn.slots.continuity import ContinuityConfig, go_on
+from dias.nn.slots.cues import CuesConfig, ToldQueries
+from dias.nn.slots.thresholds import Threshold
+from dias.nn.slots.transitions import AnyTransition, EncoderTransitionConfig
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ClipModelConfig:
+    """Settings of a model of clips.
+
+    Attributes:
+        image: what finds the objects of the first frame, and decodes every one.
+        transition: from a frame's slots to the next one's queries.
+        continuity: how later frames are aggregated, and what makes slots come and go.
+        cues: what slots may be told of objects in the first frame; None: nothing.
+    """
+
+    image: ImageModelConfig = Field(default_factory=ImageModelConfig)
+    transition: AnyTransition = Field(default_factory=EncoderTransitionConfig)
+    continuity: ContinuityConfig = Field(default_factory=ContinuityConfig)
+    cues: CuesConfig | None = None
+
+    def build(self, *, backbone: Backbone | None = None) -> "ClipModel":
+        """Put the parts together; without a backbone the model takes features only.
+
+        Raises:
+            DiasError: parts do not fit one another, or the backbone.
+        """
+        if not isinstance(self.image.aggregation, AggregationConfig):
+            raise SettingError(
+                "model.image.aggregation.kind",
+                self.image.aggregation.kind,
+                "cannot go on after the first frame; slot_attention can",
+            )
+        self.continuity.check(self.image.aggregation)
+        return ClipModel(self, image=self.image.build(backbone=backbone))
+
+
+class ClipModel(nn.Module):
+    """DIAS through time: the first frame as an image, later ones from the slots before (docs/video.md)."""
+
+    def __init__(self, config: ClipModelConfig, *, image: ImageModel) -> None:
+        super().__init__()
+        self.config = config
+        self.image = image
+        settings = image.config
+        dim = settings.aggregation.slot_dim
+        self.transition = config.transition.build(dim=dim, feature_dim=settings.pca or settings.channels)
+        self.told: ToldQueries | None = None if config.cues is None else config.cues.build(dim=dim)
+
+    def forward(
+        self,
+        clips: UInt8[Tensor, "b t 3 h w"] | Float[Tensor, "b t 3 h w"],
+        *,
+        cues: Cues | None = None,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        decode: bool = True,
+        generator: Chance = None,
+    ) -> tuple[ClipOutput, tuple[int, int]]:
+        """Find the objects of a batch of clips; also return the token grid (rows, columns).
+
+        The backbone sees all frames at once.
+
+        Raises:
+            DiasError: the model was built without a backbone.
+        """
+        seen = self.image.see(rearrange(clips, "b t c h w -> (b t) c h w"))
+        found = self.from_tokens(
+            seen, frames=clips.shape[1], cues=cues, reduce=reduce, decode=decode, generator=generator
+        )
+        return found, seen.grid
+
+    def from_features(
+        self,
+        features: Float[Tensor, "b t m c"],
+        *,
+        cues: Cues | None = None,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        decode: bool = True,
+        generator: Chance = None,
+    ) -> ClipOutput:
+        """Find the objects in backbone features; otherwise as `from_tokens`."""
+        frames, tokens = features.shape[1:3]
+        seen = Tokens(features=features.flatten(0, 1), grid=(1, tokens))
+        return self.from_tokens(
+            seen, frames=frames, cues=cues, reduce=reduce, decode=decode, generator=generator
+        )
+
+    def from_tokens(
+        self,
+        seen: Tokens,
+        *,
+        frames: int,
+        cues: Cues | None = None,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        decode: bool = True,
+        generator: Chance = None,
+    ) -> ClipOutput:
+        """Find the objects in clips.
+
+        In evaluation this is `step` for each frame, to the bit. In training too, but for the decoder, which
+        sees all frames at once afterwards.
+
+        Args:
+            seen: all frames of the first clip, of the second, and so on.
+            frames: of each clip.
+            cues: as for `step`.
+            reduce: likewise; one answer for a whole clip.
+            decode: likewise.
+            generator: likewise.
+
+        Raises:
+            DiasError: as for `step`; or the frames are not whole clips.
+        """
+        if frames < 1 or len(seen.features) % frames:
+            raise DiasError(f"clips: {len(seen.features)} frames are no whole number of clips of {frames}")
+        together = decode and self.training
+        state, outputs = None, []
+        for at in range(frames):
+            state, output = self.step(
+                state,
+                one_frame(seen, at, of=frames),
+                cues=cues if at == 0 else None,
+                reduce=reduce,
+                decode=decode and not together,
+                generator=generator,
+            )
+            outputs.append(output)
+        if together:
+            outputs = explained_at_once(self.image, outputs, seen, generator=generator)
+        return ClipOutput(frames=tuple(outputs))
+
+    def stream(
+        self,
+        frames: Iterable[Tokens],
+        *,
+        cues: Cues | None = None,
+        decode: bool = True,
+        generator: Chance = None,
+    ) -> Iterator[SlotOutput]:
+        """Find the objects frame by frame, as they come, with a memory that does not grow."""
+        state = None
+        for seen in frames:
+            told = cues if state is None else None
+            state, output = self.step(state, seen, cues=told, decode=decode, generator=generator)
+            yield output
+
+    def step(
+        self,
+        state: ClipState | None,
+        seen: Tokens,
+        *,
+        cues: Cues | None = None,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        decode: bool = True,
+        generator: Chance = None,
+    ) -> tuple[ClipState, SlotOutput]:
+        """One frame of each clip.
+
+        Args:
+            state: what the frames before left; None: this is the first.
+            seen: the frame, as `ImageModel.see` gives it.
+            cues: what is told of the objects in the first frame.
+            reduce: whether slots can be masked; a tensor decides clip by clip, the same in all its frames.
+            decode: also reconstruct. In evaluation this gives the decoder's attention.
+            generator: source of all that is random.
+
+        Returns:
+            What the next frame needs; and this one's slots and maps, each at its index in the clip. The first
+            and the last map are those that self-distillation compares.
+
+        Raises:
+            DiasError: features have another width than the model, or more or fewer tokens than its decoder
+                knows; cues come after the first frame, or the model was not made for them; or the model has
+                blocks of its own and there are features alone.
+        """
+        self._check(seen, state, cues, decode=decode)
+        reduced, tokens = self._projected(seen)
+        if state is None:
+            drawn = self.image.queries.preheat(self.image.queries(len(tokens), generator=generator), tokens)
+            queries = self.image.queries.start(drawn, generator=generator)
+            if cues is not None and self.told is not None:
+                queries = self.told(queries, cues.places, cues.there, generator=generator)
+            found = self.image.aggregation(tokens, queries, reduce=reduce, generator=generator)
+            waits = ~found.kept
+            penalties = found.penalties | self.image.queries.penalties(drawn, found.slots, found.kept)
+        else:
+            queries = self._next_queries(state, reduced, generator=generator)
+            found, held = self._go_on(tokens, queries, state.past.kept, reduce=reduce)
+            waits, penalties = ~found.kept | held[:, None], found.penalties
+        output = slot_output(self.image, found, penalties)
+        if decode:
+            output = explained(self.image, output, seen, reduced, generator=generator)
+        past = self.transition.remember(
+            None if state is None else state.past,
+            slots=torch.where(waits[..., None], queries.to(found.slots), found.slots),
+            features=reduced,
+            kept=found.kept,
+        )
+        return ClipState(past=past, queries=queries, waits=waits), output
+
+    def with_threshold(self, threshold: Threshold) -> "ClipModel":
+        """The same weights under another threshold of reduction: a cosine distance, or an automatic one."""
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)
+        twin.image = self.image.with_threshold(threshold)
+        twin.config = replace(self.config, image=twin.image.config)
+        return twin
+
+    def _next_queries(
+        self, state: ClipState, features: Float[Tensor, "b m c"], *, generator: Chance
+    ) -> Float[Tensor, "b n d"]:
+        """What the slots start a later frame from: moved on by the transition, or what they wait with."""
+        moved = self.transition(state.past, features, generator=generator)
+        return torch.where(state.waits[..., None], state.queries.to(moved), moved)
+
+    def _go_on(
+        self,
+        tokens: Float[Tensor, "b k c"],
+        queries: Float[Tensor, "b n d"],
+        kept: Bool[Tensor, "b n"],
+        *,
+        reduce: bool | Bool[Tensor, " b"],
+    ) -> tuple[Aggregated, Bool[Tensor, " b"]]:
+        aggregation = self.image.aggregation
+        assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
+        return go_on(aggregation, self.config.continuity, tokens, queries, kept, reduce=reduce)
+
+    def _projected(self, seen: Tokens) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b k d"]]:
+        """Frozen features, reduced; and the tokens that slots compete for."""
+        own = reduced = self.image.reduce_features(seen.features)
+        if self.image.last_blocks is not None:
+            assert seen.unfinished is not None  # `_check` has seen to it
+            own = self.image.reduce_features(self.image.last_blocks(seen.unfinished, seen.grid))
+        return reduced, self.image.projection(own)
+
+    def _check(self, seen: Tokens, state: ClipState | None, cues: Cues | None, *, decode: bool) -> None:
+        channels, tokens, settings = seen.features.shape[2], seen.features.shape[1], self.image.config
+        if channels != settings.channels:
+            raise DiasError(f"features: {channels} channels, the model was made for {settings.channels}")
+        if decode and tokens != settings.positions:
+            raise DiasError(
+                f"features: {tokens} tokens, the decoder knows {settings.positions}; take the size that the "
+                "model was trained with (data.size), or leave the decoder out (decode=False)"
+            )
+        if cues is not None and self.told is None:
+            raise DiasError("cues: this model was made without (model.cues)")
+        if cues is not None and state is not None:
+            raise DiasError("cues: belong to the first frame of a clip; give them with no state")
+        if self.image.last_blocks is not None and seen.unfinished is None:
+            raise DiasError(
+                "this model has last blocks of its own (model.tuned_blocks): features alone do not do; give "
+                "the pictures"
+            )

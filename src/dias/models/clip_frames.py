@@ -1,0 +1,109 @@
+"""Frames of a clip through an image model: taken out of a batch, and explained, one by one or all at once."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from dias.backbones import Tokens
+from dias.models.image import ImageModel
+from dias.models.outputs import SlotOutput
+from dias.models.target import target_of
+from dias.nn.chance import Chance, Share
+from dias.nn.decoders import Target
+from dias.nn.slots.aggregation import Aggregated
+
+
+def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
+    """Frame `at` of each clip, where the batch is `of` frames of the first clip, of the second, and so on."""
+    return replace(
+        seen,
+        features=_every(seen.features, at, of),
+        images=None if seen.images is None else _every(seen.images, at, of),
+        unfinished=None if seen.unfinished is None else _every(seen.unfinished, at, of),
+    )
+
+
+def slot_output(image: ImageModel, found: Aggregated, penalties: dict[str, Float[Tensor, ""]]) -> SlotOutput:
+    """What an aggregation found, in the image model's words; not explained yet."""
+    logits = [image.projection.maps(each) for each in found.logits]
+    return SlotOutput(
+        slots=found.slots,
+        mask=found.kept,
+        attention=[maps.softmax(dim=1) for maps in logits],
+        attention_logits=logits,
+        target=None,
+        reconstruction=None,
+        decoder_attention=None,
+        penalties=penalties,
+    )
+
+
+def explained(
+    image: ImageModel,
+    output: SlotOutput,
+    seen: Tokens,
+    reduced: Float[Tensor, "b m c"],
+    *,
+    generator: Chance = None,
+) -> SlotOutput:
+    """The same with what its slots explain."""
+    target = target_of(seen, reduced, kind=image.config.target, tokenizer=image.tokenizer)
+    decoded = image.decode(output.slots, output.mask, target, generator=generator)
+    return replace(
+        output,
+        target=target,
+        reconstruction=decoded.reconstruction,
+        decoder_attention=decoded.attention,
+        error=decoded.error,
+    )
+
+
+def explained_at_once(
+    image: ImageModel, outputs: list[SlotOutput], seen: Tokens, *, generator: Chance = None
+) -> list[SlotOutput]:
+    """All frames explained in one call of the decoder; each draws its known tokens for itself.
+
+    Args:
+        image: whose decoder it is.
+        outputs: of the frames, of all clips each.
+        seen: all frames of the first clip, of the second, and so on.
+        generator: as the decoder takes it; a `Share` counts clips.
+    """
+    frames = len(outputs)
+    if isinstance(generator, Share):
+        generator = Share(start=generator.start * frames, total=generator.total * frames)
+    flat = SlotOutput(
+        slots=torch.stack([one.slots for one in outputs], dim=1).flatten(0, 1),
+        mask=torch.stack([one.mask for one in outputs], dim=1).flatten(0, 1),
+        attention=[],
+        attention_logits=[],
+        target=None,
+        reconstruction=None,
+        decoder_attention=None,
+    )
+    found = explained(image, flat, seen, image.reduce_features(seen.features), generator=generator)
+    return [_with_explanation(one, found, at, of=frames) for at, one in enumerate(outputs)]
+
+
+def _with_explanation(output: SlotOutput, found: SlotOutput, at: int, *, of: int) -> SlotOutput:
+    assert found.target is not None
+    assert found.reconstruction is not None
+    assert found.error is not None
+    codes, attention = found.target.codes, found.decoder_attention
+    return replace(
+        output,
+        target=Target(
+            tokens=_every(found.target.tokens, at, of),
+            codes=None if codes is None else _every(codes, at, of),
+        ),
+        reconstruction=_every(found.reconstruction, at, of),
+        decoder_attention=None if attention is None else _every(attention, at, of),
+        error=_every(found.error, at, of),
+    )
+
+
+def _every(values: Shaped[Tensor, "bt *rest"], at: int, of: int) -> Shaped[Tensor, "b *rest"]:
+    """Frame `at` of each clip of `of` frames."""
+    return values[at::of]

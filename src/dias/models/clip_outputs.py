@@ -1,0 +1,79 @@
+"""What a model of clips is told, what it remembers, and what it says."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from dias.models.outputs import SlotOutput
+from dias.nn.slots.transitions import Past
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cues:
+    """What is told of the objects in a clip's first frame.
+
+    Attributes:
+        places: boxes (left, top, right, bottom) or centres (x, y), in shares of the frame.
+        there: which of them exist; the others are padding.
+    """
+
+    places: Float[Tensor, "b k c"]
+    there: Bool[Tensor, "b k"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipState:
+    """All that a clip's frames so far leave to the next one; its size does not depend on their number.
+
+    Attributes:
+        past: what the transition looks at.
+        queries: what each slot started the newest frame from.
+        waits: slots that start the next one from it once more: those that are masked, and all of a frame in
+            which no two things could be told apart.
+    """
+
+    past: Past
+    queries: Float[Tensor, "b n d"]
+    waits: Bool[Tensor, "b n"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipOutput:
+    """What every frame of a batch of clips shows; index i is one slot, in all frames.
+
+    Attributes:
+        frames: the first to the last. A frame has as many maps as rounds: of the first frame T, of later ones
+            `ContinuityConfig.iterations`.
+    """
+
+    frames: tuple[SlotOutput, ...]
+
+    @property
+    def slots(self) -> Float[Tensor, "b t n d"]:
+        """One vector an object and frame; where `mask` is False it means nothing."""
+        return torch.stack([frame.slots for frame in self.frames], dim=1)
+
+    @property
+    def mask(self) -> Bool[Tensor, "b t n"]:
+        """True = the slot is there."""
+        return torch.stack([frame.mask for frame in self.frames], dim=1)
+
+    @property
+    def attention(self) -> Float[Tensor, "b t n m"]:
+        """Last map of each frame; a token's column sums to 1 over slots, masked slots have 0."""
+        return torch.stack([frame.attention[-1] for frame in self.frames], dim=1)
+
+    @property
+    def decoder_attention(self) -> Float[Tensor, "b t n m"] | None:
+        """How the decoder shares each frame's tokens; None if it was not asked or does not say."""
+        maps = [frame.decoder_attention for frame in self.frames]
+        known = [one for one in maps if one is not None]
+        return torch.stack(known, dim=1) if len(known) == len(maps) else None
+
+    @property
+    def error(self) -> Float[Tensor, "b t"] | None:
+        """How far each frame's prediction is from its target; None if the decoder was not asked."""
+        errors = [frame.error for frame in self.frames if frame.error is not None]
+        return torch.stack(errors, dim=1) if errors else None

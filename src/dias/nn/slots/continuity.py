@@ -1,0 +1,204 @@
+"""A clip's later frames: slots compete again, and each keeps its index; who is there is decided anew.
+
+docs/video.md states the rule and its reasons.
+"""
+
+from dataclasses import dataclass as plain_dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from dias.config import STRICT, Fraction
+from dias.errors import SettingError
+from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
+from dias.nn.slots.competition import straight_through
+from dias.nn.slots.dendrogram import dendrogram
+from dias.nn.slots.redundancy import agglomerate, merge
+from dias.nn.slots.thresholds import Evidence
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ContinuityConfig:
+    """How later frames are aggregated, and what makes a slot come and go.
+
+    Attributes:
+        iterations: rounds of Slot Attention in a frame after the first; with re-initialization the last of
+            them runs without the slots that are masked.
+        enter: share of the tokens above which what only masked slots see makes one of them come back.
+        leave: share of the tokens at which a slot that was there is masked. Below `enter`, so that an object
+            near either limit does not flicker.
+    """
+
+    iterations: PositiveInt = 2
+    enter: Fraction = 0.04
+    leave: Fraction = 0.0
+
+    def check(self, aggregation: AggregationConfig) -> None:
+        """See whether an aggregation can go on after the first frame.
+
+        Raises:
+            SettingError: it leaves no round before the reduction, weighs merged slots by their number, or
+                slots would come in below the limit at which they go.
+        """
+        if aggregation.reduction and aggregation.reinitialization and self.iterations < 2:
+            raise SettingError(
+                "model.continuity.iterations", self.iterations, "leaves no round before the reduction"
+            )
+        if aggregation.counted:
+            raise SettingError("model.image.aggregation.counted", True, "is not known after the first frame")
+        if self.enter < self.leave:
+            raise SettingError("model.continuity.enter", self.enter, f"is below leave, {self.leave}")
+
+
+@plain_dataclass(frozen=True, kw_only=True)
+class Succession:
+    """Who goes on, and from whom.
+
+    Attributes:
+        members: row i has the share that each slot has in what slot i becomes; rows of masked slots are 0.
+        kept: slots that are there.
+        held: images that tell no two things apart, so that all is as it was.
+    """
+
+    members: Float[Tensor, "b n n"]
+    kept: Bool[Tensor, "b n"]
+    held: Bool[Tensor, " b"]
+
+
+@torch.no_grad()
+def succession(
+    labels: Int64[Tensor, "b n"],
+    attention: Float[Tensor, "b n m"],
+    kept: Bool[Tensor, "b n"],
+    *,
+    enter: float,
+    leave: float,
+) -> Succession:
+    """Decide which slots are there, once all of them, masked or not, have competed for a frame.
+
+    A cluster of redundant slots is one thing. It goes on under the index of that of its members that was
+    there before and took most attention; if none was there, it is new, and the member that took most is
+    revived. It is seen in the tokens that its members win. With no more than `leave` of all tokens (`enter`,
+    for a new one) it is not there: all its members are masked. An image that would be left with fewer than
+    two slots is held: it keeps those it had, unmerged.
+
+    Args:
+        labels: cluster of each slot.
+        attention: how the slots, all of them, share the tokens; sums to 1 over n.
+        kept: slots that were there in the frame before.
+        enter: share of the tokens.
+        leave: share of the tokens.
+
+    Returns:
+        The slots that are there, as means of their clusters weighted by attention.
+    """
+    n = labels.shape[1]
+    places = torch.arange(n, device=labels.device)
+    same = labels[:, :, None] == labels[:, None, :]
+    mass = attention.mean(dim=2)
+    winners = attention.argmax(dim=1)  # not one_hot: that would ask a GPU for the largest number
+    won = (winners[:, None] == places[None, :, None]).to(mass).mean(dim=2)
+    seen = (same * won[:, None]).sum(dim=2)
+    old = (same & kept[:, None]).any(dim=2)
+    rank = mass + 2 * kept  # attention is at most 1: those that were there come first
+    leads = torch.where(same, rank[:, None], -1.0).argmax(dim=2) == places
+    there = leads & (seen > torch.where(old, leave, enter))
+    held = there.sum(dim=1) < 2
+    weight = same * mass[:, None]
+    weight = weight / weight.sum(dim=2, keepdim=True).clamp(min=torch.finfo(mass.dtype).tiny)
+    unchanged = torch.eye(n, device=labels.device).to(weight).expand_as(weight)
+    there = torch.where(held[:, None], kept, there)
+    members = torch.where(held[:, None, None], unchanged, weight) * there[..., None]
+    return Succession(members=members, kept=there, held=held)
+
+
+def go_on(
+    aggregation: Aggregation,
+    config: ContinuityConfig,
+    tokens: Float[Tensor, "b m c"],
+    queries: Float[Tensor, "b n d"],
+    kept: Bool[Tensor, "b n"],
+    *,
+    reduce: bool | Bool[Tensor, " b"] = True,
+) -> tuple[Aggregated, Bool[Tensor, " b"]]:
+    """Aggregate a later frame's tokens into the clip's slots; also say which images are held.
+
+    Args:
+        aggregation: that of the first frame, with its weights, threshold and choice of techniques.
+        config: what differs after the first frame.
+        tokens: projected features.
+        queries: of all slots; those of masked ones compete too, until it is decided who is there.
+        kept: slots that were there in the frame before.
+        reduce: whether slots can be masked at all, as in the first frame.
+    """
+    parts, chosen = aggregation.competition, aggregation.config
+    keys, values = parts.keys_values(tokens)
+    wanted = chosen.reduction and reduce is not False
+    again = chosen.reinitialization and reduce is not False
+    before = config.iterations - 1 if again else config.iterations
+
+    slots, logits = queries, []
+    for round_ in range(before):
+        if not again and round_ == before - 1 and chosen.bilevel:
+            slots = straight_through(slots, queries)
+        slots, scores = parts(slots, keys, values)
+        logits.append(scores)
+
+    there, held, born = torch.ones_like(kept), torch.zeros_like(kept[:, 0]), queries
+    if wanted:
+        evidence = Evidence(attention=logits[-1].softmax(dim=1), tokens=keys)
+        next_ = _succession(aggregation, config, slots, evidence, kept, reduce)
+        slots, born = merge(next_.members, slots), merge(next_.members, queries)
+        there, held = next_.kept, next_.held
+        if not again:
+            logits[-1] = _summed(logits[-1], next_)
+    if again:
+        start = straight_through(slots, born) if chosen.bilevel else slots
+        slots, scores = parts(start, keys, values, there)
+        logits.append(scores)
+    return Aggregated(slots=slots, kept=there, logits=logits), held
+
+
+def _succession(
+    aggregation: Aggregation,
+    config: ContinuityConfig,
+    slots: Float[Tensor, "b n d"],
+    evidence: Evidence,
+    kept: Bool[Tensor, "b n"],
+    reduce: bool | Bool[Tensor, " b"],
+) -> Succession:
+    """Who goes on in each image; in those that are not to be reduced, all as they are."""
+    labels = _clusters(aggregation, slots, evidence)
+    found = succession(labels, evidence.attention, kept, enter=config.enter, leave=config.leave)
+    if not isinstance(reduce, Tensor):
+        return found
+    each = torch.eye(slots.shape[1], device=slots.device).to(found.members)
+    return Succession(
+        members=torch.where(reduce[:, None, None], found.members, each),
+        kept=found.kept | ~reduce[:, None],
+        held=found.held & reduce,
+    )
+
+
+@torch.no_grad()
+def _clusters(
+    aggregation: Aggregation, slots: Float[Tensor, "b n d"], evidence: Evidence
+) -> Int64[Tensor, "b n"]:
+    """Clusters of all slots; a single one is allowed here, `succession` sees to it that two slots stay."""
+    threshold = aggregation.config.threshold
+    if isinstance(threshold, float):
+        return agglomerate(slots, threshold)
+    tree = dendrogram(slots)
+    return tree.after(threshold.merges(tree, evidence))
+
+
+def _summed(logits: Float[Tensor, "b n m"], next_: Succession) -> Float[Tensor, "b n m"]:
+    """Without a further round: members' attention adds up in their cluster; what is gone gives its away."""
+    summed = merge(next_.members > 0, logits.softmax(dim=1))
+    summed = summed.masked_fill(~next_.kept[..., None], 1.0)  # its log has a gradient, that of 0 has none
+    return (
+        summed.clamp(min=torch.finfo(summed.dtype).tiny).log().masked_fill(~next_.kept[..., None], -torch.inf)
+    )
