@@ -9,7 +9,7 @@ demo: install
 	$(BIN)/python demo/run.py --out runs/demo
 
 test: install lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .
