@@ -13,7 +13,7 @@ from dias.data.frames import images_of
 from dias.data.packing import PackSettings, pack
 from dias.data.samples import EncodedImages, picture_of
 from dias.data.sources import config_for, open_source
-from miniatures import clevrtex, clips, coco, davis, videos, voc, ytvis
+from miniatures import clevrtex, coco, davis, rendered_clips, videos, voc, ytvis
 
 MOVI = Path(__file__).parents[1] / "miniatures" / "movi" / "movi_e"
 SETS: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
@@ -25,7 +25,7 @@ SETS: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
     "movi": (lambda folder: MOVI, ["depth=true"]),
     "ytvis": (ytvis.write, []),
     "davis": (davis.write, []),
-    "clips": (clips.write, ["depth=true"]),
+    "clips": (rendered_clips.write, ["depth=true"]),
     "videos": (lambda folder: videos.write(folder / "a.mp4", 6).parent, []),
 }
 

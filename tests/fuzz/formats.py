@@ -26,7 +26,7 @@ from dias.features.store import checksum
 from dias.models import ImageModelConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.training.saving import AtomicCheckpoints
-from miniatures import clevrtex, clips, coco, davis, scenes, videos, voc, ytvis
+from miniatures import clevrtex, coco, davis, rendered_clips, scenes, videos, voc, ytvis
 
 MOVI = Path(__file__).parents[1] / "miniatures" / "movi" / "movi_a"
 LARGEST = 65_536  # bytes of an input
@@ -185,10 +185,11 @@ FORMATS = {
     "scenes": Format(_below(scenes.write, "scenes.json"), partial(_read_all, up=0)),
     "scenes objects": Format(_below(scenes.write, "objects.jsonl"), partial(_read_all, up=0)),
     "clips": Format(
-        _below(lambda folder: clips.write(folder, count=1), "clips.json"), partial(_read_all, up=0)
+        _below(lambda folder: rendered_clips.write(folder, count=1), "clips.json"), partial(_read_all, up=0)
     ),
     "clips objects": Format(
-        _below(lambda folder: clips.write(folder, count=1), "objects.jsonl"), partial(_read_all, up=0)
+        _below(lambda folder: rendered_clips.write(folder, count=1), "objects.jsonl"),
+        partial(_read_all, up=0),
     ),
     "ytvis json": Format(
         _below(ytvis.write, "train.json"), partial(_read_all, up=0, settings=("split=train",))

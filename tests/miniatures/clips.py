@@ -1,43 +1,56 @@
-"""A few rendered clips as `dias synth videos` writes them, drawn without OpenGL."""
+"""Clips in memory, of which everything is known."""
 
-import json
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
-SIZE, FRAMES = 20, 3
+from dias.data.samples import ClipSample
 
 
-def write(folder: Path, *, count: int = 2) -> Path:
-    """Write clips of two objects: a box that goes right by two pixels a frame, and one that comes last."""
-    for index in range(count):
-        for part in ("frames", "masks", "depth", "flow"):
-            (folder / part / f"{index:06d}").mkdir(parents=True)
-        for frame in range(FRAMES):
-            mask = np.zeros((SIZE, SIZE), dtype=np.uint8)
-            mask[2:7, 2 + 2 * frame : 7 + 2 * frame] = 1
-            mask[10:14, 0:4] = 2 * (frame == FRAMES - 1)
-            flow = np.full((2, SIZE, SIZE), 32_768, dtype=np.uint16)
-            flow[0][mask == 1] += 2 * 64
-            flow[:, -1, -1] = 0
-            name = f"{index:06d}/{frame:05d}.png"
-            picture = np.stack([mask * 90, mask * 60 + index, mask], axis=2)
-            Image.fromarray(picture).save(folder / "frames" / name)
-            Image.fromarray(mask).save(folder / "masks" / name)
-            depth = (4000 - 500 * mask.astype(np.uint16)).astype(np.uint16)
-            Image.fromarray(depth).save(folder / "depth" / name)
-            Image.fromarray(flow.reshape(2 * SIZE, SIZE)).save(folder / "flow" / name)
-    things = [
-        {"class": 1, "shape": "box", "boxes": [[2 + 2 * t, 2, 7 + 2 * t, 7] for t in range(FRAMES)]},
-        {"class": 0, "shape": "sphere", "boxes": [[0, 0, 0, 0]] * (FRAMES - 1) + [[0, 10, 4, 14]]},
-    ]
-    contacts = [{"frame": 1, "objects": [0, 1], "force": 12.5, "position": [0.0, 0.1, 0.2]}]
-    lines = [
-        json.dumps({"clip": index, "objects": things, "contacts": contacts, "camera": []})
-        for index in range(count)
-    ]
-    (folder / "objects.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    settings = {"count": count, "size": SIZE, "frames": FRAMES, "format": "png", "depth": True, "flow": True}
-    (folder / "clips.json").write_text(json.dumps({"format": "dias-clips-1", "settings": settings}))
-    return folder
+def clip_of(height: int, width: int, *, frames: int = 3, seed: int = 0) -> ClipSample:
+    """Noise, with all that a clip can have."""
+    rng = np.random.default_rng(seed)
+    shape = (frames, height, width)
+    corners = np.sort(rng.random((frames, 2, 2, 2)), axis=2)
+    return ClipSample(
+        frames=rng.integers(0, 256, (*shape, 3), dtype=np.uint8),
+        name=f"clip{seed}",
+        numbers=tuple(range(frames)),
+        mask=rng.integers(0, 3, shape).astype(np.int32),
+        ignore=rng.random(shape) < 0.2,
+        boxes=corners.reshape(frames, 2, 4),
+        classes=np.array([4, 2]),
+        tracks=np.array([8, 9]),
+        flow=rng.normal(size=(*shape, 2)).astype(np.float32),
+        depth=rng.random(shape).astype(np.float32),
+    )
+
+
+class Clips:
+    """Three clips of 2, 3 and 1 frames."""
+
+    lengths = (2, 3, 1)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def length(self, index: int) -> int:
+        return self.lengths[index]
+
+    def read(self, index: int, frames: Sequence[int] | None = None) -> ClipSample:
+        whole = clip_of(20, 30, frames=self.lengths[index], seed=index)
+        places = list(range(self.lengths[index]) if frames is None else frames)
+        parts = ("frames", "mask", "ignore", "boxes", "flow", "depth")
+        return ClipSample(
+            name=self.name(index),
+            numbers=tuple(places),
+            classes=whole.classes,
+            tracks=whole.tracks,
+            **{part: getattr(whole, part)[places] for part in parts},
+        )
+
+    def name(self, index: int) -> str:
+        return f"clip{index}"
+
+    def fingerprint(self) -> str:
+        return "0" * 64

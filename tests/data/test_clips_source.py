@@ -10,11 +10,13 @@ from PIL import Image
 
 from dias.data.sources import Clips, ClipsConfig, config_for, open_source
 from dias.errors import DiasError, FileError, SampleError
-from miniatures import clips
+from miniatures import rendered_clips
 
 
 def test_a_clip_has_masks_boxes_classes_flow_depth_and_contacts(tmp_path: Path) -> None:
-    found = config_for(clips.write(tmp_path / "set"), use="evaluate", settings=["flow=true", "depth=true"])
+    found = config_for(
+        rendered_clips.write(tmp_path / "set"), use="evaluate", settings=["flow=true", "depth=true"]
+    )
     assert isinstance(found, ClipsConfig)
     source = found.build()
     assert (len(source), source.length(1), source.name(1)) == (2, 3, "000001")
@@ -38,7 +40,7 @@ def test_a_clip_has_masks_boxes_classes_flow_depth_and_contacts(tmp_path: Path) 
 
 
 def test_some_frames_are_those_of_the_whole_clip(tmp_path: Path) -> None:
-    source = ClipsConfig(path=str(clips.write(tmp_path)), flow=True, depth=True).build()
+    source = ClipsConfig(path=str(rendered_clips.write(tmp_path)), flow=True, depth=True).build()
     whole, some = source.read(0), source.read(0, [0, 2])
     assert some.numbers == (0, 2)
     for field in ("frames", "mask", "boxes", "flow", "depth"):
@@ -50,7 +52,7 @@ def test_some_frames_are_those_of_the_whole_clip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", ["flow", "depth"])
 def test_what_was_not_rendered_is_refused_in_a_line(setting: str, tmp_path: Path) -> None:
-    change(clips.write(tmp_path), **{setting: False})
+    change(rendered_clips.write(tmp_path), **{setting: False})
     open_source(tmp_path)
     with pytest.raises(DiasError, match=f"was rendered without {setting}; render the set anew"):
         open_source(tmp_path, settings=[f"{setting}=true"])
@@ -65,13 +67,13 @@ def test_what_was_not_rendered_is_refused_in_a_line(setting: str, tmp_path: Path
     ],
 )
 def test_a_mark_that_does_not_fit_is_named(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
-    change(clips.write(tmp_path), **settings)
+    change(rendered_clips.write(tmp_path), **settings)
     with pytest.raises(DiasError, match=message):
         open_source(tmp_path)
 
 
 def test_damage_in_one_clip_leaves_the_others(tmp_path: Path) -> None:
-    source = ClipsConfig(path=str(clips.write(tmp_path))).build()
+    source = ClipsConfig(path=str(rendered_clips.write(tmp_path))).build()
     (tmp_path / "masks" / "000000" / "00001.png").unlink()
     Image.new("RGB", (8, 8)).save(tmp_path / "frames" / "000000" / "00002.png")
     with pytest.raises(SampleError, match=r"masks/000000/00001\.png"):
@@ -84,7 +86,7 @@ def test_damage_in_one_clip_leaves_the_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["{", "{}", '{"objects": [{"class": 0, "boxes": []}], "contacts": []}'])
 def test_a_damaged_line_is_named_when_it_is_read(line: str, tmp_path: Path) -> None:
-    clips.write(tmp_path)
+    rendered_clips.write(tmp_path)
     file = tmp_path / "objects.jsonl"
     file.write_text("\n".join([file.read_text().splitlines()[0], line]))
     source = ClipsConfig(path=str(tmp_path)).build()
@@ -94,7 +96,7 @@ def test_a_damaged_line_is_named_when_it_is_read(line: str, tmp_path: Path) -> N
 
 
 def test_a_segment_that_no_object_has_is_named(tmp_path: Path) -> None:
-    source = Clips(clips.write(tmp_path))
+    source = Clips(rendered_clips.write(tmp_path))
     Image.new("L", (20, 20), 3).save(tmp_path / "masks" / "000001" / "00000.png")
     with pytest.raises(SampleError, match=r"has segment 3, objects\.jsonl knows 2"):
         source.read(1, [0])
