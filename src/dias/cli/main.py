@@ -63,18 +63,24 @@ def main() -> None:
     try:
         app()
     except Interrupted as stop:
-        print(f"dias: {stop}", file=sys.stderr)
+        _say(str(stop))
         sys.exit(stop.code)
     except DiasError as error:
-        print(f"dias: {error}", file=sys.stderr)
+        _say(str(error))
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         what = error.strerror or type(error).__name__
-        print(f"dias: {where}{what}; check the path, its permissions and free space", file=sys.stderr)
+        _say(f"{where}{what}; check the path, its permissions and free space")
         sys.exit(2)
+
+
+def _say(line: str) -> None:
+    """In one write: of processes that fail together, `print` may write one line between another and its end."""
+    sys.stderr.write(f"dias: {line}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":
