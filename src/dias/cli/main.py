@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def _say(line: str) -> None:
-    """In one write: of processes that fail together, `print` may write one line between another and its end."""
+    """In one write: of processes that fail together, `print` may write one line into another."""
     sys.stderr.write(f"dias: {line}\n")
     sys.stderr.flush()
 
