@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from dias.backbones import Backbone, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
-from dias.models.clip_frames import explained, explained_at_once, one_frame, slot_output
+from dias.models.clip_frames import explained_at_once, one_frame
 from dias.models.clip_outputs import ClipOutput, ClipState, Cues
 from dias.models.image import ImageModel, ImageModelConfig
-from dias.models.outputs import SlotOutput
+from dias.models.outputs import SlotOutput, slot_output
 from dias.nn.chance import Chance
 from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
 from dias.nn.slots.continuity import ContinuityConfig, go_on
@@ -117,6 +117,7 @@ class ClipModel(nn.Module):
         reduce: bool | Bool[Tensor, " b"] = True,
         decode: bool = True,
         generator: Chance = None,
+        progress: float = 1.0,
     ) -> ClipOutput:
         """Find the objects in clips.
 
@@ -130,6 +131,7 @@ class ClipModel(nn.Module):
             reduce: likewise; one answer for a whole clip.
             decode: likewise.
             generator: likewise.
+            progress: likewise.
 
         Raises:
             DiasError: as for `step`; or the frames are not whole clips.
@@ -146,6 +148,7 @@ class ClipModel(nn.Module):
                 reduce=reduce,
                 decode=decode and not together,
                 generator=generator,
+                progress=progress,
             )
             outputs.append(output)
         if together:
@@ -176,6 +179,7 @@ class ClipModel(nn.Module):
         reduce: bool | Bool[Tensor, " b"] = True,
         decode: bool = True,
         generator: Chance = None,
+        progress: float = 1.0,
     ) -> tuple[ClipState, SlotOutput]:
         """One frame of each clip.
 
@@ -186,6 +190,7 @@ class ClipModel(nn.Module):
             reduce: whether slots can be masked; a tensor decides clip by clip, the same in all its frames.
             decode: also reconstruct. In evaluation this gives the decoder's attention.
             generator: source of all that is random.
+            progress: share of training that is done, 0 to 1, for parts that change with it.
 
         Returns:
             What the next frame needs; and this one's slots and maps, each at its index in the clip. The first
@@ -196,23 +201,25 @@ class ClipModel(nn.Module):
                 knows; cues come after the first frame, or the model was not made for them; or the model has
                 blocks of its own and there are features alone.
         """
-        self._check(seen, state, cues, decode=decode)
-        reduced, tokens = self._projected(seen)
+        self._check_cues(state, cues)
+        self.image.check(seen, decode=decode)
+        reduced, tokens = self.image.project(seen)
         if state is None:
-            drawn = self.image.queries.preheat(self.image.queries(len(tokens), generator=generator), tokens)
-            queries = self.image.queries.start(drawn, generator=generator)
+            drawn, queries = self.image.start(tokens, generator=generator, progress=progress)
             if cues is not None and self.told is not None:
                 queries = self.told(queries, cues.places, cues.there, generator=generator)
-            found = self.image.aggregation(tokens, queries, reduce=reduce, generator=generator)
+            found = self.image.aggregation(
+                tokens, queries, reduce=reduce, generator=generator, progress=progress
+            )
             waits = ~found.kept
             penalties = found.penalties | self.image.queries.penalties(drawn, found.slots, found.kept)
         else:
             queries = self._next_queries(state, reduced, generator=generator)
             found, held = self._go_on(tokens, queries, state.past.kept, reduce=reduce)
             waits, penalties = ~found.kept | held[:, None], found.penalties
-        output = slot_output(self.image, found, penalties)
+        output = slot_output(found, maps=self.image.projection.maps, penalties=penalties)
         if decode:
-            output = explained(self.image, output, seen, reduced, generator=generator)
+            output = self.image.explain(output, seen, reduced, generator=generator)
         past = self.transition.remember(
             None if state is None else state.past,
             slots=torch.where(waits[..., None], queries.to(found.slots), found.slots),
@@ -248,29 +255,8 @@ class ClipModel(nn.Module):
         assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
         return go_on(aggregation, self.config.continuity, tokens, queries, kept, reduce=reduce)
 
-    def _projected(self, seen: Tokens) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b k d"]]:
-        """Frozen features, reduced; and the tokens that slots compete for."""
-        own = reduced = self.image.reduce_features(seen.features)
-        if self.image.last_blocks is not None:
-            assert seen.unfinished is not None  # `_check` has seen to it
-            own = self.image.reduce_features(self.image.last_blocks(seen.unfinished, seen.grid))
-        return reduced, self.image.projection(own)
-
-    def _check(self, seen: Tokens, state: ClipState | None, cues: Cues | None, *, decode: bool) -> None:
-        channels, tokens, settings = seen.features.shape[2], seen.features.shape[1], self.image.config
-        if channels != settings.channels:
-            raise DiasError(f"features: {channels} channels, the model was made for {settings.channels}")
-        if decode and tokens != settings.positions:
-            raise DiasError(
-                f"features: {tokens} tokens, the decoder knows {settings.positions}; take the size that the "
-                "model was trained with (data.size), or leave the decoder out (decode=False)"
-            )
+    def _check_cues(self, state: ClipState | None, cues: Cues | None) -> None:
         if cues is not None and self.told is None:
             raise DiasError("cues: this model was made without (model.cues)")
         if cues is not None and state is not None:
             raise DiasError("cues: belong to the first frame of a clip; give them with no state")
-        if self.image.last_blocks is not None and seen.unfinished is None:
-            raise DiasError(
-                "this model has last blocks of its own (model.tuned_blocks): features alone do not do; give "
-                "the pictures"
-            )

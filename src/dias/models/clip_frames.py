@@ -3,16 +3,14 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor
 
 from dias.backbones import Tokens
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
-from dias.models.target import target_of
 from dias.nn.chance import Chance, Share
 from dias.nn.decoders import Target
-from dias.nn.slots.aggregation import Aggregated
 
 
 def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
@@ -22,41 +20,6 @@ def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
         features=_every(seen.features, at, of),
         images=None if seen.images is None else _every(seen.images, at, of),
         unfinished=None if seen.unfinished is None else _every(seen.unfinished, at, of),
-    )
-
-
-def slot_output(image: ImageModel, found: Aggregated, penalties: dict[str, Float[Tensor, ""]]) -> SlotOutput:
-    """What an aggregation found, in the image model's words; not explained yet."""
-    logits = [image.projection.maps(each) for each in found.logits]
-    return SlotOutput(
-        slots=found.slots,
-        mask=found.kept,
-        attention=[maps.softmax(dim=1) for maps in logits],
-        attention_logits=logits,
-        target=None,
-        reconstruction=None,
-        decoder_attention=None,
-        penalties=penalties,
-    )
-
-
-def explained(
-    image: ImageModel,
-    output: SlotOutput,
-    seen: Tokens,
-    reduced: Float[Tensor, "b m c"],
-    *,
-    generator: Chance = None,
-) -> SlotOutput:
-    """The same with what its slots explain."""
-    target = target_of(seen, reduced, kind=image.config.target, tokenizer=image.tokenizer)
-    decoded = image.decode(output.slots, output.mask, target, generator=generator)
-    return replace(
-        output,
-        target=target,
-        reconstruction=decoded.reconstruction,
-        decoder_attention=decoded.attention,
-        error=decoded.error,
     )
 
 
@@ -79,11 +42,8 @@ def explained_at_once(
         mask=torch.stack([one.mask for one in outputs], dim=1).flatten(0, 1),
         attention=[],
         attention_logits=[],
-        target=None,
-        reconstruction=None,
-        decoder_attention=None,
     )
-    found = explained(image, flat, seen, image.reduce_features(seen.features), generator=generator)
+    found = image.explain(flat, seen, image.reduce_features(seen.features), generator=generator)
     return [_with_explanation(one, found, at, of=frames) for at, one in enumerate(outputs)]
 
 

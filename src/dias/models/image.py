@@ -5,7 +5,7 @@ from dataclasses import replace
 from inspect import signature
 from math import isqrt
 
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, UInt8
 from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from dias.backbones import Backbone, BackboneConfig, Backbones, FrozenBackbone, LastBlocks, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
-from dias.models.outputs import SlotOutput
+from dias.models.outputs import SlotOutput, slot_output
 from dias.models.target import TargetKind, target_channels, target_of
 from dias.nn.chance import Chance
-from dias.nn.decoders import Decoded, Decoder, RandomARConfig, Target
-from dias.nn.decoders.counted import decode_counted
+from dias.nn.decoders import Decoder, RandomARConfig
+from dias.nn.decoders.counted import decode
 from dias.nn.projection import MLPProjectionConfig, Projection
 from dias.nn.slots.adaslot import AdaSlotConfig
 from dias.nn.slots.aggregation import Aggregation, AggregationConfig
@@ -77,7 +77,8 @@ class ImageModelConfig:
                 f"setting model.channels: {self.channels}, {backbone.weights.name} has {backbone.channels}"
             )
         model = ImageModel(self, backbone=backbone)
-        if isinstance(self.aggregation, AdaSlotConfig) and "presence" not in _asked(model.decoder):
+        can_be_asked = signature(model.decoder.forward).parameters
+        if isinstance(self.aggregation, AdaSlotConfig) and "presence" not in can_be_asked:
             raise SettingError(
                 "model.decoder.kind",
                 self.decoder.kind,
@@ -201,70 +202,26 @@ class ImageModel(nn.Module):
                 its decoder knows; or the decoder explains pictures and there are none; or the model has
                 blocks of its own and there are features alone.
         """
-        self._check(seen.features, queries, decode=decode)
-        reduced = self.reduce_features(seen.features)
-        tokens = self.projection(reduced if self.last_blocks is None else self._own_features(seen))
-        if queries is None:
-            queries = self.queries(len(tokens), generator=generator, progress=progress)
-        queries = self.queries.preheat(queries, tokens, progress=progress)
-        start = self.queries.start(queries, generator=generator)
-        found = self.aggregation(tokens, start, reduce=reduce, generator=generator, progress=progress)
-        logits = [self.projection.maps(each) for each in found.logits]
-        target = decoded = None
-        if decode:
-            target = target_of(seen, reduced, kind=self.config.target, tokenizer=self.tokenizer)
-            decoded = self.decode(
-                found.slots,
-                found.kept,
-                target,
-                presence=found.presence,
-                stand_in=found.stand_in,
-                generator=generator,
-            )
-        return SlotOutput(
-            slots=found.slots,
-            mask=found.kept,
-            attention=[maps.softmax(dim=1) for maps in logits],
-            attention_logits=logits,
-            target=target,
-            reconstruction=None if decoded is None else decoded.reconstruction,
-            decoder_attention=None if decoded is None else decoded.attention,
-            error=None if decoded is None else decoded.error,
-            stand_in=found.stand_in,
-            penalties=found.penalties | self.queries.penalties(queries, found.slots, found.kept),
-        )
-
-    def decode(
-        self,
-        slots: Float[Tensor, "b n d"],
-        kept: Bool[Tensor, "b n"],
-        target: Target,
-        *,
-        presence: Float[Tensor, "b n"] | None = None,
-        stand_in: Int64[Tensor, "b n"] | None = None,
-        generator: Chance = None,
-    ) -> Decoded:
-        """Explain the target by slots; `presence` and `stand_in` as in `Aggregated`."""
-        learned = {} if presence is None else {"presence": presence}
-        if stand_in is not None:
-            return decode_counted(self.decoder, slots, target, stand_in=stand_in, generator=generator)
-        decoded: Decoded = self.decoder(slots, kept, target, generator=generator, **learned)
-        return decoded
-
-    def _own_features(self, seen: Tokens) -> Float[Tensor, "b m k"]:
-        """What the model's own last blocks make of a batch, reduced as the frozen features are."""
-        if seen.unfinished is None:
-            raise DiasError(
-                "this model has last blocks of its own (model.tuned_blocks): features alone do not do; give "
-                "the pictures"
-            )
-        assert self.last_blocks is not None
-        reduced: Tensor = self.reduce_features(self.last_blocks(seen.unfinished, seen.grid))
-        return reduced
-
-    def _check(self, features: Tensor, queries: Tensor | None, *, decode: bool) -> None:
-        channels, tokens = features.shape[-1], features.shape[-2]
+        self.check(seen, decode=decode)
         width = self.config.aggregation.slot_dim
+        if queries is not None and queries.shape[-1] != width:
+            raise DiasError(f"queries: {queries.shape[-1]} wide, the model's slots are {width}")
+        reduced, tokens = self.project(seen)
+        queries, start = self.start(tokens, queries, generator=generator, progress=progress)
+        found = self.aggregation(tokens, start, reduce=reduce, generator=generator, progress=progress)
+        penalties = found.penalties | self.queries.penalties(queries, found.slots, found.kept)
+        output = slot_output(found, maps=self.projection.maps, penalties=penalties)
+        if not decode:
+            return output
+        return self.explain(output, seen, reduced, presence=found.presence, generator=generator)
+
+    def check(self, seen: Tokens, *, decode: bool) -> None:
+        """Whether the model can take what `see` gives.
+
+        Raises:
+            DiasError: it cannot; as for `from_tokens`.
+        """
+        tokens, channels = seen.features.shape[-2:]
         if channels != self.config.channels:
             raise DiasError(f"features: {channels} channels, the model was made for {self.config.channels}")
         if decode and tokens != self.config.positions:
@@ -272,8 +229,54 @@ class ImageModel(nn.Module):
                 f"features: {tokens} tokens, the decoder knows {self.config.positions}; take the size "
                 "that the model was trained with (data.size), or leave the decoder out (decode=False)"
             )
-        if queries is not None and queries.shape[-1] != width:
-            raise DiasError(f"queries: {queries.shape[-1]} wide, the model's slots are {width}")
+        if self.last_blocks is not None and seen.unfinished is None:
+            raise DiasError(
+                "this model has last blocks of its own (model.tuned_blocks): features alone do not do; give "
+                "the pictures"
+            )
+
+    def project(self, seen: Tokens) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b k d"]]:
+        """Frozen features, reduced; and the tokens that slots compete for."""
+        own = reduced = self.reduce_features(seen.features)
+        if self.last_blocks is not None:
+            assert seen.unfinished is not None  # `check` has seen to it
+            own = self.reduce_features(self.last_blocks(seen.unfinished, seen.grid))
+        return reduced, self.projection(own)
+
+    def start(
+        self,
+        tokens: Float[Tensor, "b k c"],
+        queries: Float[Tensor, "b n d"] | None = None,
+        *,
+        generator: Chance,
+        progress: float,
+    ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b n d"]]:
+        """Queries, drawn if None and preheated; and where the slots start from them."""
+        if queries is None:
+            queries = self.queries(len(tokens), generator=generator, progress=progress)
+        queries = self.queries.preheat(queries, tokens, progress=progress)
+        return queries, self.queries.start(queries, generator=generator)
+
+    def explain(
+        self,
+        output: SlotOutput,
+        seen: Tokens,
+        reduced: Float[Tensor, "b m c"],
+        *,
+        presence: Float[Tensor, "b n"] | None = None,
+        generator: Chance = None,
+    ) -> SlotOutput:
+        """The same with what its slots explain; `reduced` is from `project`, `presence` from `Aggregated`."""
+        target = target_of(seen, reduced, kind=self.config.target, tokenizer=self.tokenizer)
+        found = {"presence": presence, "stand_in": output.stand_in}
+        decoded = decode(self.decoder, output.slots, output.mask, target, generator=generator, **found)
+        return replace(
+            output,
+            target=target,
+            reconstruction=decoded.reconstruction,
+            decoder_attention=decoded.attention,
+            error=decoded.error,
+        )
 
     def with_threshold(self, threshold: Threshold) -> "ImageModel":
         """The same weights under another threshold of reduction: a cosine distance, or an automatic one.
@@ -293,8 +296,3 @@ class ImageModel(nn.Module):
     def head_state(self) -> dict[str, Tensor]:
         """Every weight but the frozen backbone's."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith("backbone.")}
-
-
-def _asked(decoder: nn.Module) -> set[str]:
-    """Names of what a decoder can be given."""
-    return set(signature(decoder.forward).parameters)

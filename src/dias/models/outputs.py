@@ -1,11 +1,13 @@
 """What an object-centric model of images says about a batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from dias.nn.decoders.output import Target
+from dias.nn.slots.aggregation import Aggregated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +31,24 @@ class SlotOutput:
     mask: Bool[Tensor, "b n"]
     attention: list[Float[Tensor, "b n m"]]
     attention_logits: list[Float[Tensor, "b n m"]]
-    target: Target | None
-    reconstruction: Float[Tensor, "b m c"] | None
-    decoder_attention: Float[Tensor, "b n m"] | None
+    target: Target | None = None
+    reconstruction: Float[Tensor, "b m c"] | None = None
+    decoder_attention: Float[Tensor, "b n m"] | None = None
     error: Float[Tensor, " b"] | None = None
     stand_in: Int64[Tensor, "b n"] | None = None
     penalties: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
+
+
+def slot_output(
+    found: Aggregated, *, maps: Callable[[Tensor], Tensor], penalties: dict[str, Float[Tensor, ""]]
+) -> SlotOutput:
+    """What an aggregation found, not explained yet; `maps` gives maps over the backbone's tokens."""
+    logits = [maps(each) for each in found.logits]
+    return SlotOutput(
+        slots=found.slots,
+        mask=found.kept,
+        attention=[each.softmax(dim=1) for each in logits],
+        attention_logits=logits,
+        stand_in=found.stand_in,
+        penalties=penalties,
+    )

@@ -21,6 +21,7 @@ from dias.masks.resize import label_map
 from dias.metrics import mean_over_valid
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
+from dias.nn.decoders.counted import decode
 from dias.training.cost import CostMeter
 from dias.training.held_out import HeldOut, Place, everyones, look_at
 from dias.training.interruption import Listening
@@ -200,8 +201,13 @@ def _reconstruction_error(
         return output.error
     model.decoder.train()
     try:
-        found = output.stand_in
-        decoded = model.decode(output.slots, output.mask, output.target, stand_in=found, generator=generator)
-        return decoded.error
+        return decode(
+            model.decoder,
+            output.slots,
+            output.mask,
+            output.target,
+            stand_in=output.stand_in,
+            generator=generator,
+        ).error
     finally:
         model.decoder.eval()

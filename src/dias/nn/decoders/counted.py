@@ -1,22 +1,50 @@
-"""A merged slot weighs in the decoder what it stands for."""
+"""Any decoder, asked; where it is wished, a merged slot weighs what it stands for."""
 
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from dias.nn.chance import Chance
 from dias.nn.decoders.output import Decoded, Target
 
 
-def decode_counted(
+def decode(
+    decoder: nn.Module,
+    slots: Float[Tensor, "b n d"],
+    kept: Bool[Tensor, "b n"],
+    target: Target,
+    *,
+    presence: Float[Tensor, "b n"] | None = None,
+    stand_in: Int64[Tensor, "b n"] | None = None,
+    generator: Chance = None,
+) -> Decoded:
+    """Explain a target by the slots that are kept.
+
+    Args:
+        decoder: of any kind.
+        slots: one vector an object.
+        kept: which of them there are.
+        target: what is explained.
+        presence: a learned weight of each slot, for decoders that take one.
+        stand_in: as for `_decode_counted`; None counts every slot once.
+        generator: as the decoder takes it.
+    """
+    if stand_in is not None:
+        return _decode_counted(decoder, slots, target, stand_in=stand_in, generator=generator)
+    learned = {} if presence is None else {"presence": presence}
+    decoded: Decoded = decoder(slots, kept, target, generator=generator, **learned)
+    return decoded
+
+
+def _decode_counted(
     decoder: nn.Module,
     slots: Float[Tensor, "b n d"],
     target: Target,
     *,
     stand_in: Int64[Tensor, "b n"],
-    generator: Chance = None,
+    generator: Chance,
 ) -> Decoded:
     """Decode with each slot as often as it stands for others; any decoder will do.
 
