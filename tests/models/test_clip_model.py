@@ -16,7 +16,7 @@ from dias.nn.slots.adaslot import AdaSlotConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.continuity import ContinuityConfig
 from dias.nn.slots.cues import BoxesConfig
-from dias.nn.slots.queries import NormalSharedConfig, PreheatedConfig
+from dias.nn.slots.queries import AnnealedConfig, NormalSharedConfig, PreheatedConfig
 from dias.nn.slots.transitions import EncoderTransitionConfig, PairTransitionConfig, Past
 from dias.objectives.distillation import matched_distillation
 from toy_clip_features import toy_clip_features
@@ -56,6 +56,22 @@ def features(frames: int = 5, *, seed: int = 1, clips: int = 2) -> Tensor:
 
 def frames_of(clip: Tensor) -> list[Tokens]:
     return [Tokens(features=clip[:, at].contiguous(), grid=(1, 36)) for at in range(clip.shape[1])]
+
+
+@torch.no_grad()
+def test_the_share_of_training_that_is_done_reaches_the_queries() -> None:
+    """Theirs have noise early in training and none later."""
+    noisy = replace(SMALL, image=replace(SMALL.image, queries=AnnealedConfig(slots=5)))
+    part, seen = build(noisy).train(), frames_of(features(1))[0]
+
+    def slots(seed: int, progress: float) -> Tensor:
+        _, found = part.step(
+            None, seen, reduce=False, decode=False, generator=seeded(seed), progress=progress
+        )
+        return found.slots
+
+    assert not torch.equal(slots(1, 0.0), slots(2, 0.0))
+    assert torch.equal(slots(1, 1.0), slots(2, 1.0))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,6 +6,18 @@ from typing import Annotated, Literal
 import typer
 from typer import Argument, Option
 
+Out = Annotated[Path, Argument(help="The set's folder; a run that was stopped goes on there.")]
+Seed = Annotated[int, Option(min=0, help="The same seed gives the same pixels.")]
+Variant = Annotated[
+    Literal["standard", "ood"], Option(help="ood: textures and shapes that the standard set has not.")
+]
+Size = Annotated[int, Option(min=16, help="Side in pixels.")]
+Objects = Annotated[str, Option(help="Fewest and most objects in view, as MIN-MAX.")]
+Format = Annotated[Literal["png", "webp", "jpg"], Option(help="Of the pictures; png is lossless.")]
+Quality = Annotated[int, Option(min=1, max=100, help="Of webp and jpg.")]
+Workers = Annotated[int | None, Option(min=1, help="Processes; one a core if not given.")]
+Depth = Annotated[bool, Option(help="Also write depth (16-bit PNG, millimetres).")]
+
 app = typer.Typer(help="Render data with ground truth.", no_args_is_help=True)
 
 
@@ -16,20 +28,16 @@ def synth() -> None:
 
 @app.command()
 def images(
-    out: Annotated[Path, Argument(help="The set's folder; a run that was stopped goes on there.")],
+    out: Out,
     count: Annotated[int, Option(min=1, help="Scenes to render.")],
-    seed: Annotated[int, Option(min=0, help="The same seed gives the same pixels.")] = 0,
-    variant: Annotated[
-        Literal["standard", "ood"], Option(help="ood: textures and shapes that the standard set has not.")
-    ] = "standard",
-    size: Annotated[int, Option(min=16, help="Side in pixels.")] = 224,
-    objects: Annotated[str, Option(help="Fewest and most objects in a scene, as MIN-MAX.")] = "3-8",
-    format: Annotated[
-        Literal["png", "webp", "jpg"], Option(help="Of the pictures; png is lossless.")
-    ] = "png",
-    quality: Annotated[int, Option(min=1, max=100, help="Of webp and jpg.")] = 90,
-    workers: Annotated[int | None, Option(min=1, help="Processes; one a core if not given.")] = None,
-    depth: Annotated[bool, Option(help="Also write depth (16-bit PNG, millimetres).")] = True,
+    seed: Seed = 0,
+    variant: Variant = "standard",
+    size: Size = 224,
+    objects: Objects = "3-8",
+    format: Format = "png",
+    quality: Quality = 90,
+    workers: Workers = None,
+    depth: Depth = True,
 ) -> None:
     """Render scenes of textured objects with masks, boxes, classes and depth."""
     from dias.data.parallel import default_workers
@@ -51,16 +59,14 @@ def images(
 
 @app.command()
 def videos(
-    out: Annotated[Path, Argument(help="The set's folder; a run that was stopped goes on there.")],
+    out: Out,
     count: Annotated[int, Option(min=1, help="Clips to render.")],
-    seed: Annotated[int, Option(min=0, help="The same seed gives the same pixels.")] = 0,
-    variant: Annotated[
-        Literal["standard", "ood"], Option(help="ood: textures and shapes that the standard set has not.")
-    ] = "standard",
-    size: Annotated[int, Option(min=16, help="Side in pixels.")] = 224,
+    seed: Seed = 0,
+    variant: Variant = "standard",
+    size: Size = 224,
     frames: Annotated[int, Option(min=1, max=10_000, help="Of a clip.")] = 24,
     rate: Annotated[float, Option(min=1, max=240, help="Frames a second.")] = 12.0,
-    objects: Annotated[str, Option(help="Fewest and most objects in a clip, as MIN-MAX.")] = "3-8",
+    objects: Objects = "3-8",
     camera: Annotated[
         Literal["still", "moving"], Option(help="moving: around the scene, nearer or farther, as in MOVi-E.")
     ] = "still",
@@ -70,12 +76,10 @@ def videos(
             help="What happens, instead of physics: to test tracks with (objects, camera: of the script)."
         ),
     ] = None,
-    format: Annotated[
-        Literal["png", "webp", "jpg"], Option(help="Of the pictures; png is lossless.")
-    ] = "png",
-    quality: Annotated[int, Option(min=1, max=100, help="Of webp and jpg.")] = 90,
-    workers: Annotated[int | None, Option(min=1, help="Processes; one a core if not given.")] = None,
-    depth: Annotated[bool, Option(help="Also write depth (16-bit PNG, millimetres).")] = True,
+    format: Format = "png",
+    quality: Quality = 90,
+    workers: Workers = None,
+    depth: Depth = True,
     flow: Annotated[bool, Option(help="Also write optical flow (16-bit PNG).")] = True,
 ) -> None:
     """Render clips of textured objects that fall, roll and collide, with everything that is known of them."""

@@ -12,16 +12,16 @@ from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
 from dias.data.formats.flow_png import read_flow
-from dias.data.formats.json_file import parse_json, read_json
+from dias.data.formats.json_file import parse_json
 from dias.data.images import read_image, read_mask
 from dias.data.samples import ClipSample
 from dias.data.sources.contract import Use
 from dias.data.sources.frame_files import FrameFiles
+from dias.data.sources.rendered import MEND, THINGS, check_segments, read_lines, read_settings
 from dias.errors import DiasError, FileError, SampleError
 
 _FORMAT = "dias-clips-1"
 _MARK = "clips.json"
-_MEND = "render the set anew"
 _MILLIMETRES = 1000
 
 
@@ -84,15 +84,17 @@ class Clips(FrameFiles):
 
     def __init__(self, folder: Path, *, flow: bool = False, depth: bool = False) -> None:
         self._root, self.folder = folder, folder / "frames"
-        settings = self._settings = _read(folder)
+        settings = self._settings = read_settings(
+            folder / _MARK, _Settings, format=_FORMAT, verb="videos", what="clips"
+        )
         for wanted, has, what in ((flow, settings.flow, "flow"), (depth, settings.depth, "depth")):
             if wanted and not has:
-                raise DiasError(f"{folder}: was rendered without {what}; {_MEND}, or leave {what} out")
+                raise DiasError(f"{folder}: was rendered without {what}; {MEND}, or leave {what} out")
         self._flow, self._depth = flow, depth
         folders = sum(1 for one in self.folder.glob("[0-9]*") if one.is_dir())
         if folders != settings.count:
-            raise DiasError(f"{folder}: has {folders} clips, {_MARK} says {settings.count}; {_MEND}")
-        self._lines = _lines(folder / "objects.jsonl", settings.count)
+            raise DiasError(f"{folder}: has {folders} clips, {_MARK} says {settings.count}; {MEND}")
+        self._lines = read_lines(folder, settings.count)  # each is read when its clip is
         names = [f"{frame:05d}.{settings.format}" for frame in range(settings.frames)]
         self.clips = [(f"{index:06d}", names) for index in range(settings.count)]
 
@@ -108,12 +110,7 @@ class Clips(FrameFiles):
         files = [f"{self.name(index)}/{place:05d}.png" for place in places]
         masks = [read_mask(self._root / "masks" / file, size=size) for file in files]
         for file, mask in zip(files, masks, strict=True):
-            if mask.max(initial=0) > len(things):
-                raise SampleError(
-                    self._root / "masks" / file,
-                    f"has segment {mask.max()}, objects.jsonl knows {len(things)}",
-                    do=_MEND,
-                )
+            check_segments(mask, self._root / "masks" / file, things=len(things))
         boxes = np.array([thing.boxes for thing in things], dtype=np.float32)
         boxes = boxes.reshape(len(things), self.length(index), 4)[:, list(places)].swapaxes(0, 1)
         flows = [read_flow(self._root / "flow" / file, size=size) for file in files] if self._flow else None
@@ -150,20 +147,20 @@ class Clips(FrameFiles):
         image = read_image(file, upright=False)
         if image.shape[:2] != (side, side):
             raise SampleError(
-                file, f"is {image.shape[:2]}, {_MARK} says {(side, side)} (height, width)", do=_MEND
+                file, f"is {image.shape[:2]}, {_MARK} says {(side, side)} (height, width)", do=MEND
             )
         return image
 
     def _clip(self, index: int) -> "_Clip":
-        where = f"{self._root / 'objects.jsonl'}, line {index + 1}"
+        where = f"{self._root / THINGS}, line {index + 1}"
         try:
-            clip = parse_json(self._lines[index], _Clip, named=where, do=_MEND)
+            clip = parse_json(self._lines[index], _Clip, named=where, do=MEND)
         except FileError as error:
-            raise SampleError(where, error.problem, do=_MEND) from None
+            raise SampleError(where, error.problem, do=MEND) from None
         for thing in clip.objects:
             if len(thing.boxes) != self._settings.frames:
                 raise SampleError(
-                    where, f"has {len(thing.boxes)} boxes for {self._settings.frames} frames", do=_MEND
+                    where, f"has {len(thing.boxes)} boxes for {self._settings.frames} frames", do=MEND
                 )
         return clip
 
@@ -180,11 +177,6 @@ class _Settings(msgspec.Struct):
     flow: bool
 
 
-class _File(msgspec.Struct):
-    format: str
-    settings: _Settings
-
-
 class _Thing(msgspec.Struct):
     boxes: list[tuple[_Pixels, _Pixels, _Pixels, _Pixels]]
     number: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = msgspec.field(name="class")
@@ -193,33 +185,6 @@ class _Thing(msgspec.Struct):
 class _Clip(msgspec.Struct):
     objects: list[_Thing]
     contacts: tuple[Contact, ...]
-
-
-def _read(folder: Path) -> _Settings:
-    file = folder / _MARK
-    if not file.exists():
-        unfinished = (folder / "parts").exists()
-        do = (
-            "run the same `dias synth videos` again to finish it"
-            if unfinished
-            else "is this a folder of clips?"
-        )
-        raise FileError(file, "does not exist", do=do)
-    found = read_json(file, _File, do=_MEND)
-    if found.format != _FORMAT:
-        raise FileError(file, f"has format {found.format!r}, expected {_FORMAT!r}", do=_MEND)
-    return found.settings
-
-
-def _lines(file: Path, count: int) -> list[bytes]:
-    """A line a clip, read when the clip is."""
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise FileError(file, f"cannot be read ({error.strerror})", do=_MEND) from None
-    if len(lines) != count:
-        raise FileError(file, f"has {len(lines)} lines, expected {count}", do=_MEND)
-    return lines
 
 
 def _depth(file: Path, size: tuple[int, int]) -> Float32[np.ndarray, "h w"]:

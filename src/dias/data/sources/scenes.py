@@ -9,14 +9,14 @@ import numpy as np
 from pydantic.dataclasses import dataclass
 
 from dias.config import STRICT
-from dias.data.formats.json_file import parse_json, read_json
+from dias.data.formats.json_file import parse_json
 from dias.data.images import read_image, read_mask
 from dias.data.samples import ImageSample, fingerprint_of
 from dias.data.sources.contract import Use
-from dias.errors import DiasError, FileError, SampleError
+from dias.data.sources.rendered import MEND, THINGS, check_segments, read_lines, read_settings
+from dias.errors import DiasError
 
 _FORMAT = "dias-scenes-1"
-_MEND = "render the set anew"
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -50,14 +50,18 @@ class Scenes:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        settings = _read(folder)
+        settings = read_settings(
+            folder / "scenes.json", _Settings, format=_FORMAT, verb="images", what="scenes"
+        )
         self.files = sorted((folder / "images").glob(f"*.{settings.format}"))
         if len(self.files) != settings.count:
             raise DiasError(
-                f"{folder}: has {len(self.files)} pictures, scenes.json says {settings.count}; "
-                "render the set anew"
+                f"{folder}: has {len(self.files)} pictures, scenes.json says {settings.count}; {MEND}"
             )
-        self.objects = _objects(folder / "objects.jsonl", settings.count)
+        self.objects = [
+            parse_json(line, _Scene, named=f"{folder / THINGS}, line {number}", do=MEND).objects
+            for number, line in enumerate(read_lines(folder, settings.count), start=1)
+        ]
 
     def __len__(self) -> int:
         return len(self.files)
@@ -67,10 +71,7 @@ class Scenes:
         file = self.folder / "masks" / f"{self.files[index].stem}.png"
         mask = read_mask(file, size=picture.image.shape[:2])
         things = self.objects[index]
-        if mask.max(initial=0) > len(things):
-            raise SampleError(
-                file, f"has segment {mask.max()}, objects.jsonl knows {len(things)}", do="render anew"
-            )
+        check_segments(mask, file, things=len(things))
         return replace(
             picture,
             mask=mask,
@@ -100,11 +101,6 @@ class _Settings(msgspec.Struct):
     count: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
-class _File(msgspec.Struct):
-    format: str
-    settings: _Settings
-
-
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -115,32 +111,3 @@ class _Thing(msgspec.Struct):
 
 class _Scene(msgspec.Struct):
     objects: list[_Thing]
-
-
-def _read(folder: Path) -> _Settings:
-    file = folder / "scenes.json"
-    if not file.exists():
-        unfinished = (folder / "parts").exists()
-        do = (
-            "run the same `dias synth images` again to finish it"
-            if unfinished
-            else "is this a folder of scenes?"
-        )
-        raise FileError(file, "does not exist", do=do)
-    found = read_json(file, _File, do=_MEND)
-    if found.format != _FORMAT:
-        raise FileError(file, f"has format {found.format!r}, expected {_FORMAT!r}", do=_MEND)
-    return found.settings
-
-
-def _objects(file: Path, count: int) -> list[list[_Thing]]:
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise FileError(file, f"cannot be read ({error.strerror})", do=_MEND) from None
-    if len(lines) != count:
-        raise FileError(file, f"has {len(lines)} lines, expected {count}", do=_MEND)
-    return [
-        parse_json(line, _Scene, named=f"{file}, line {number}", do=_MEND).objects
-        for number, line in enumerate(lines, start=1)
-    ]
