@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dias.config import from_dict, merged
 from dias.models import ImageModel
 from dias.nn.decoders import CodeARConfig, Target
+from dias.nn.decoders.counted import decode
 from dias.objectives import image_loss
 from dias.training.recipe import Recipe, read_settings
 from moving import every_weight_moves
@@ -84,7 +85,7 @@ def test_a_method_fits_eight_pictures_by_their_slots(name: str, steps: int) -> N
         own = model.from_features(features, generator=torch.Generator().manual_seed(0))
         assert own.error is not None
         assert own.target is not None
-        other = model.decode(own.slots.roll(1, dims=0), own.mask, own.target).error
+        other = decode(model.decoder, own.slots.roll(1, dims=0), own.mask, own.target).error
     assert own.error.mean() < first / 10
     assert other.mean() > 2 * own.error.mean()
 

@@ -13,6 +13,7 @@ from torch import nn
 from dias.backbones import Tokens
 from dias.config import from_dict, merged
 from dias.models import ImageModel
+from dias.nn.decoders.counted import decode
 from dias.nn.tokenizers import TokenizerPart
 from dias.objectives import image_loss
 from dias.training.recipe import Recipe, read_settings
@@ -124,7 +125,8 @@ def errors(model: ImageModel, seen: Tokens) -> tuple[float, float]:
     found = []
     for slots in (output.slots, output.slots.roll(1, dims=0)):
         noise = torch.Generator().manual_seed(1)
-        found.append(float(model.decode(slots, output.mask, output.target, generator=noise).error.mean()))
+        decoded = decode(model.decoder, slots, output.mask, output.target, generator=noise)
+        found.append(float(decoded.error.mean()))
     return found[0], found[1]
 
 

@@ -10,6 +10,7 @@ from dias.backbones import Tokens
 from dias.data.sources import ImageFolderConfig
 from dias.evaluation.passes import both_passes
 from dias.models.image import ImageModel
+from dias.nn.decoders.counted import decode
 from dias.training.held_out import HeldOut, look_at
 from dias.training.module import ImageTraining
 from dias.training.recipe import Recipe
@@ -90,7 +91,7 @@ def test_the_error_is_that_of_the_task_in_training(name: str, files: Path) -> No
         output = model.from_tokens(held_out[0].tokens(CPU), generator=noise)
         model.decoder.train()
         assert output.target is not None
-        error = model.decode(output.slots, output.mask, output.target, generator=noise).error
+        error = decode(model.decoder, output.slots, output.mask, output.target, generator=noise).error
     model.decoder.eval()
     found = validate(model, held_out, device=CPU)["reconstruction"]
     assert found == pytest.approx(float(error.mean()), rel=1e-5)
