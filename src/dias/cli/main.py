@@ -17,6 +17,7 @@ from dias.cli import (
     recipes,
     report,
     segment,
+    slots,
     synth,
     train,
 )
@@ -34,6 +35,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
 app.command("edit")(edit.edit)
+app.command("slots")(slots.slots)
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("import-official")(import_official.import_official)
