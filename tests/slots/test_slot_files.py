@@ -116,7 +116,7 @@ def test_a_data_set_of_pytorch(tmp_path: Path, checkpoint: Path) -> None:
     np.testing.assert_array_equal(torch.cat([batch.slots for batch in batches]).numpy(), whole.slots)
     np.testing.assert_array_equal(torch.cat([batch.kept for batch in batches]).numpy(), whole.kept)
     np.testing.assert_array_equal(torch.cat([batch.attention for batch in batches]).numpy(), whole.attention)
-    assert torch.cat([batch.index for batch in batches]).tolist() == list(range(6))
+    assert torch.cat([batch.picture for batch in batches]).tolist() == list(range(6))
     with pytest.raises(IndexError):
         files.dataset()[6]
 

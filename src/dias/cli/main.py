@@ -15,6 +15,7 @@ from dias.cli import (
     evaluate,
     import_official,
     recipes,
+    recognise,
     report,
     segment,
     slots,
@@ -39,6 +40,7 @@ app.command("slots")(slots.slots)
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("import-official")(import_official.import_official)
+app.add_typer(recognise.app, name="recognise")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

@@ -3,6 +3,7 @@
 from dias.slots.extract import Extracted, extract
 from dias.slots.header import SlotHeader, describe
 from dias.slots.read import SlotArrays, SlotFiles, load
+from dias.slots.source import source_of
 from dias.slots.torch_data import SlotData, SlotItem
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "describe",
     "extract",
     "load",
+    "source_of",
 ]

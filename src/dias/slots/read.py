@@ -94,6 +94,7 @@ class SlotFiles:
         folder: where they lie.
         header: how they came about.
         names: of the pictures.
+        pictures: place of each in the data set.
         skipped: pictures that could not be read.
     """
 
@@ -103,6 +104,7 @@ class SlotFiles:
             read_facts(folder, number, key=header.key) for number in range(header.shards)
         ]
         self.names: tuple[str, ...] = tuple(name for each in facts for name in each.names)
+        self.pictures: tuple[int, ...] = tuple(place for each in facts for place in each.pictures)
         self.skipped: tuple[Skipped, ...] = tuple(one for each in facts for one in each.skipped)
         self._starts = np.cumsum([0, *(len(each.names) for each in facts)])
         self._rows: tuple[int, Any] = (-1, None)  # shard that was asked last, and its table
@@ -200,7 +202,7 @@ class SlotFiles:
             name=first["name"],
             labels=labels,
             boxes=np.array([[one[edge] for edge in EDGES] for one in rows]),
-            coverage=tuple(first[f"seen_{edge}"] for edge in EDGES),  # type: ignore[arg-type]
+            coverage=tuple(first[f"seen_{edge}"] for edge in EDGES),
         )
 
     def _table(self, number: int) -> Any:

@@ -30,10 +30,12 @@ class ShardFacts:
 
     Attributes:
         names: of the pictures in it.
+        pictures: place of each in the data set.
         skipped: name and reason of those that could not be read.
     """
 
     names: tuple[str, ...]
+    pictures: tuple[int, ...]
     skipped: tuple[Skipped, ...]
 
 
@@ -87,6 +89,7 @@ class Shard:
             "format": FORMAT,
             "key": self.header.key,
             "names": self._names,
+            "pictures": self._places,
             "skipped": [[one.name, one.reason] for one in self.skipped],
         }
         metadata = {ABOUT: json.dumps(about)}  # one entry: safetensors writes several in any order
@@ -109,7 +112,9 @@ def read_facts(folder: Path, number: int, *, key: str) -> ShardFacts:
                 file, "is of another extraction than slots.json", do="delete the folder and extract again"
             )
         skipped = tuple(Skipped(name=name, reason=why) for name, why in metadata["skipped"])
-        facts = ShardFacts(names=tuple(metadata["names"]), skipped=skipped)
+        facts = ShardFacts(
+            names=tuple(metadata["names"]), pictures=tuple(metadata["pictures"]), skipped=skipped
+        )
     except FileNotFoundError:
         raise SlotsError(file, "is missing", do=AGAIN) from None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

@@ -22,13 +22,13 @@ class SlotItem(NamedTuple):
         slots: zeros where `kept` is False.
         kept: which slots stand for something.
         attention: the map over tokens of each slot; without columns where it was not asked for.
-        index: of the picture among those that have slots.
+        picture: its number among those that have slots.
     """
 
     slots: Float32[Tensor, "n d"]
     kept: Bool[Tensor, " n"]
     attention: Float16[Tensor, "n m"]
-    index: int
+    picture: int
 
 
 class SlotData(Dataset[SlotItem]):
@@ -60,4 +60,4 @@ class SlotData(Dataset[SlotItem]):
                 )
         except (SafetensorError, OSError) as error:
             raise SlotsError(file, f"is damaged ({error})", do="extract the slots again") from None
-        return SlotItem(slots=slots, kept=kept, attention=attention, index=index)
+        return SlotItem(slots=slots, kept=kept, attention=attention, picture=index)
