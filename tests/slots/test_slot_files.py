@@ -1,5 +1,6 @@
 """Slots on disk are those that the model found, whatever happened while they were written."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dias.errors import DiasError, SlotsError
 from dias.inference.segment import Segmenter
 from dias.slots import SlotFiles, SlotHeader, extract, load
 from dias.slots.header import header_of
+from dias.slots.parquet import parquet
 from dias.slots.shards import table_file, tensor_file
 
 pytest.importorskip("pyarrow")
@@ -119,6 +121,19 @@ def test_a_data_set_of_pytorch(tmp_path: Path, checkpoint: Path) -> None:
     assert torch.cat([batch.picture for batch in batches]).tolist() == list(range(6))
     with pytest.raises(IndexError):
         files.dataset()[6]
+
+
+def test_arrays_need_no_pyarrow(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "slots", checkpoint)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    parquet.cache_clear()
+    try:
+        files = load(tmp_path / "slots")
+        assert len(files.arrays().slots) == len(files.dataset()) == 6
+        with pytest.raises(DiasError, match=r"slot files need pyarrow: pip install 'dias-ocl\[slots\]'"):
+            files.masks(0)
+    finally:
+        parquet.cache_clear()
 
 
 def test_slots_of_another_checkpoint_are_refused(tmp_path: Path, checkpoint: Path) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from dias.checkpoints import find
-from dias.config import to_dict
+from dias.config import from_dict, to_dict
 from dias.data.samples import ImageSource, Skipped, picture_of
 from dias.errors import DiasError
 from dias.files import sha256, write_atomic, write_json
@@ -18,6 +18,7 @@ from dias.inference.saving import output_names
 from dias.inference.segment import Segmentation, Segmenter
 from dias.metrics import box_iou
 from dias.models.image import ImageModel
+from dias.nn.slots.aggregation import AggregationConfig
 from dias.provenance import record
 from dias.recognition.trained import TrainedHead
 from dias.viz import colours, named_boxes, png
@@ -73,9 +74,6 @@ def segmenter_for(trained: TrainedHead, model: ImageModel, checkpoint: Path, *, 
     wanted = trained.extraction
     file = find(checkpoint)
     if wanted.threshold is not None:
-        from dias.config import from_dict
-        from dias.nn.slots.aggregation import AggregationConfig
-
         told = from_dict(AggregationConfig, {"threshold": wanted.threshold}, where="head")
         model = model.with_threshold(told.threshold)
     segmenter = Segmenter(

@@ -34,8 +34,9 @@ def named_boxes(
         y0, y1 = sorted((box[1], box[3]))
         paint = tuple(colour)
         pen.rectangle((x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)), outline=paint, width=line)
-        wide = pen.textlength(name, font=font) + line
-        corner = (max(min(x0, image.shape[1] - wide), 0), max(y0, 0))
+        left, top, right, bottom = pen.textbbox((0, 0), name, font=font)
+        across, down = image.shape[1] - right - line, image.shape[0] - bottom - line
+        corner = (max(min(x0, across), 0), max(min(y0, down), 0))
         left, top, right, bottom = pen.textbbox(corner, name, font=font)
         pen.rectangle((left - line, top - line, right + line, bottom + line), fill=paint)
         pen.text(corner, name, fill=_ink(colour), font=font)
