@@ -106,7 +106,8 @@ def row_of(name: str, results: Sequence[Recognition], *, models: int) -> Row:
         both = mean_and_deviation([value(one) for one in results])
         mean, deviation = (100 * each if percent else each for each in (both.mean, both.deviation))
         digits = 1 if percent else 2
-        return f"{round(mean, digits) + 0.0:.{digits}f}" + (f" ± {deviation:.{digits}f}" if len(results) > 1 else "")
+        spread = f" ± {deviation:.{digits}f}" if len(results) > 1 else ""
+        return f"{round(mean, digits) + 0.0:.{digits}f}{spread}"  # + 0.0: no minus before a zero
 
     return {
         "slots": name,
