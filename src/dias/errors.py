@@ -40,6 +40,10 @@ class CacheError(FileError):
     """A feature cache that is damaged, incomplete, or made with other weights or data."""
 
 
+class SlotsError(FileError):
+    """Slot files that are damaged, unfinished, or of another checkpoint or data set."""
+
+
 class WeightsError(DiasError):
     """Backbone weights that cannot be found, or are not what they should be."""
 

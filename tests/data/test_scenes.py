@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from dias.data.samples import class_names_of
 from dias.data.sources import open_source
 from dias.errors import FileError
 from miniatures import scenes
@@ -47,3 +48,29 @@ def test_a_line_of_another_shape_is_named(scene: Any, tmp_path: Path) -> None:
     (folder / "objects.jsonl").write_text("\n".join(lines))
     with pytest.raises(FileError, match=r"objects\.jsonl, line 2: has not the expected shape.*; render"):
         open_source(folder)
+
+
+def test_classes_are_shapes_or_patterns(tmp_path: Path) -> None:
+    """And are called as the folder calls them."""
+    folder = scenes.write(tmp_path / "scenes")
+    assert class_names_of(open_source(folder)) == {}
+    content = json.loads((folder / "scenes.json").read_text()) | {"classes": ["sphere", "box"]}
+    (folder / "scenes.json").write_text(json.dumps(content))
+    assert class_names_of(open_source(folder)) == {0: "sphere", 1: "box"}
+    with pytest.raises(
+        FileError, match=r"line 1: an object's pattern is '', expected one of checker, .*; leave"
+    ):
+        open_source(folder, settings=["label=pattern"])
+    lines = (folder / "objects.jsonl").read_text()
+    patterns = lines.replace('"shape": "box"', '"pattern": "rings"')
+    (folder / "objects.jsonl").write_text(patterns.replace('"shape": "sphere"', '"pattern": "stripes"'))
+    source = open_source(folder, settings=["label=pattern"])
+    names, classes = class_names_of(source), source[0].classes
+    assert classes is not None
+    assert [names[number] for number in classes.tolist()] == ["rings", "stripes"]
+    assert open_source(folder)[0].classes.tolist() == [1, 0]  # type: ignore[union-attr]
+
+
+def test_clips_and_their_frames_tell_what_classes_are_called() -> None:
+    frames = open_source(Path(__file__).parents[2] / "data" / "clips" / "moving")
+    assert class_names_of(frames)[1] == "box"

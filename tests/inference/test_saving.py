@@ -143,6 +143,8 @@ def test_many_objects_need_sixteen_bits(tmp_path: Path) -> None:
         labels=labels,
         slots=np.zeros((300, 2), dtype=np.float32),
         slot_indices=np.arange(300),
+        attention=np.zeros((300, 4), dtype=np.float32),
+        grid=(2, 2),
         areas=np.ones(300, dtype=np.int64),
         boxes=np.zeros((300, 4)),
         coverage=(0, 0, 30, 10),

@@ -15,8 +15,10 @@ from dias.cli import (
     evaluate,
     import_official,
     recipes,
+    recognise,
     report,
     segment,
+    slots,
     synth,
     train,
 )
@@ -34,9 +36,11 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
 app.command("edit")(edit.edit)
+app.command("slots")(slots.slots)
 app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("import-official")(import_official.import_official)
+app.add_typer(recognise.app, name="recognise")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

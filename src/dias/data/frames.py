@@ -1,7 +1,7 @@
 """A data set of clips as one of images: every frame of every clip."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby
 
 from dias.data.samples import (
@@ -12,6 +12,7 @@ from dias.data.samples import (
     ImageSource,
     Scenes,
     Unlabelled,
+    class_names_of,
 )
 
 
@@ -61,6 +62,10 @@ class ClipFrames:
     def without_masks(self) -> str | None:
         """Why the clips have no masks, where they tell."""
         return self.clips.without_masks() if isinstance(self.clips, Unlabelled) else None
+
+    def class_names(self) -> Mapping[int, str]:
+        """Those of the clips, where they tell."""
+        return class_names_of(self.clips)
 
     def place(self, index: int) -> tuple[int, int]:
         """Clip, and place of the frame in it."""

@@ -161,6 +161,15 @@ class SharedSamples(Protocol):
 
 
 @runtime_checkable
+class NamedClasses(Protocol):
+    """A data set of images or clips that may know what its classes are called."""
+
+    def class_names(self) -> Mapping[int, str]:
+        """Name of each class number; none where its files do not tell."""
+        ...
+
+
+@runtime_checkable
 class Unlabelled(Protocol):
     """A data set of images or clips that may tell, before any is read, that nobody has labelled them."""
 
@@ -255,6 +264,11 @@ def picture_of(source: ImageSource, index: int) -> ImageSample:
         return source.picture(index)
     sample = source[index]
     return ImageSample(image=sample.image, name=sample.name)
+
+
+def class_names_of(source: "ImageSource | ClipSource") -> Mapping[int, str]:
+    """Name of each class number, as far as the data set tells."""
+    return source.class_names() if isinstance(source, NamedClasses) else {}
 
 
 def known_by(source: ImageSource) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ class Segmentation:
         labels: object of each pixel of the picture, 0 to k - 1; -1 where the model did not look.
         slots: one vector an object.
         slot_indices: number that each object's slot has in the model.
+        attention: the map over tokens that each object's mask was made of.
+        grid: rows and columns of those tokens.
         areas: pixels of each object; 0 for a slot that wins no pixel.
         boxes: x0, y0, x1, y1 of each object, the last two exclusive, as shares (0 to 1) of width and height.
         coverage: x0, y0, x1, y1 in pixels of the part that the model saw, the last two exclusive.
@@ -63,6 +65,8 @@ class Segmentation:
     labels: Int32[np.ndarray, "h w"]
     slots: Float32[np.ndarray, "k d"]
     slot_indices: Int64[np.ndarray, " k"]
+    attention: Float32[np.ndarray, "k m"]
+    grid: tuple[int, int]
     areas: Int64[np.ndarray, " k"]
     boxes: Float[np.ndarray, "k 4"]
     coverage: tuple[int, int, int, int]
@@ -127,7 +131,7 @@ class Segmenter:
             raise DiasError("segmentation: the model has no backbone; load it with one (dias.load)")
         self.size = size or model.backbone.input_size or _USUAL_SIZE
         self.model, self.backbone = model.eval(), _seeing(model.backbone, self.size)
-        self.map, self.batch, self.fit = map, batch, fit
+        self.map, self.batch, self.fit, self.seed = map, batch, fit, seed
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
             raise SettingError(
@@ -265,6 +269,8 @@ def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
         labels=labels,
         slots=found.slots[number][kept].numpy(),
         slot_indices=indices.numpy(),
+        attention=found.final[number][kept].numpy(),
+        grid=found.grid,
         areas=np.array([np.count_nonzero(labels == one) for one in range(len(indices))], dtype=np.int64),
         boxes=boxes_from_labels(labels + 1, len(indices)),
         coverage=seen.view.box,

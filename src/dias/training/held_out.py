@@ -11,9 +11,9 @@ from torch import Tensor
 
 from dias.backbones import Tokens
 from dias.data.centre import EvaluationBatch, evaluation_batches
+from dias.data.part import Part
 from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError
-from dias.training.parts import Part
 
 T = TypeVar("T")
 

@@ -5,40 +5,11 @@ from itertools import chain
 
 import numpy as np
 
-from dias.data.frames import scene_of, scenes_of
-from dias.data.samples import ImageSample, ImageSource, picture_of
+from dias.data.frames import scenes_of
+from dias.data.part import Part
+from dias.data.samples import ImageSource
 from dias.errors import DiasError
 from dias.training.recipe import DataConfig
-
-
-class Part:
-    """Some of a data set's pictures, as a data set: what is validated on."""
-
-    def __init__(self, source: ImageSource, indices: Sequence[int]) -> None:
-        self.source = source
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> ImageSample:
-        return self.source[self.indices[index]]
-
-    def picture(self, index: int) -> ImageSample:
-        """Read a picture without its labels."""
-        return picture_of(self.source, self.indices[index])
-
-    def scene(self, index: int) -> int:
-        """As in the whole data set."""
-        return scene_of(self.source, self.indices[index])
-
-    def name(self, index: int) -> str:
-        """Name of a picture, without reading it."""
-        return self.source.name(self.indices[index])
-
-    def fingerprint(self) -> str:
-        """That of the whole data set: a part is not a data set of its own on disk."""
-        return self.source.fingerprint()
 
 
 def some_of(source: ImageSource, count: int) -> ImageSource:

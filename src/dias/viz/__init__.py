@@ -1,5 +1,6 @@
 """Arrays in, pictures out."""
 
+from dias.viz.boxes import named_boxes
 from dias.viz.overlay import overlay
 from dias.viz.palette import colours, ground_truth_colours
 from dias.viz.panels import contact_sheet, panels
@@ -9,6 +10,7 @@ __all__ = [
     "colours",
     "contact_sheet",
     "ground_truth_colours",
+    "named_boxes",
     "overlay",
     "panels",
     "png",

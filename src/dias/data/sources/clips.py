@@ -17,7 +17,7 @@ from dias.data.images import read_image, read_mask
 from dias.data.samples import ClipSample
 from dias.data.sources.contract import Use
 from dias.data.sources.frame_files import FrameFiles
-from dias.data.sources.rendered import MEND, THINGS, check_segments, read_lines, read_settings
+from dias.data.sources.rendered import MEND, THINGS, check_segments, read_classes, read_lines, read_settings
 from dias.errors import DiasError, FileError, SampleError
 
 _FORMAT = "dias-clips-1"
@@ -124,6 +124,10 @@ class Clips(FrameFiles):
             flow=None if flows is None else np.stack(flows),
             depth=None if depths is None else np.stack(depths),
         )
+
+    def class_names(self) -> dict[int, str]:
+        """Shapes of objects."""
+        return read_classes(self._root / _MARK)
 
     def pictures(self, index: int, frames: Sequence[int]) -> ClipSample:
         """Read some frames of a clip alone.

@@ -21,6 +21,10 @@ class _File(msgspec.Struct):
     settings: msgspec.Raw
 
 
+class _Named(msgspec.Struct):
+    classes: list[str] = []
+
+
 def read_settings(file: Path, kind: type[S], *, format: str, verb: str, what: str) -> S:
     """Settings that a set was rendered with.
 
@@ -43,6 +47,15 @@ def read_settings(file: Path, kind: type[S], *, format: str, verb: str, what: st
     if found.format != format:
         raise FileError(file, f"has format {found.format!r}, expected {format!r}", do=MEND)
     return parse_json(bytes(found.settings), kind, named=file, do=MEND)
+
+
+def read_classes(file: Path) -> dict[int, str]:
+    """Names of the classes, shapes, by their numbers; none where the file does not tell.
+
+    Raises:
+        FileError: it is damaged.
+    """
+    return dict(enumerate(read_json(file, _Named, do=MEND).classes))
 
 
 def read_lines(folder: Path, count: int) -> list[bytes]:

@@ -22,6 +22,10 @@ Split = Literal["train", "val", "trainval", "test", "trainaug"]
 _LISTS = Path("ImageSets", "Segmentation")
 _LISTED: tuple[Split, ...] = ("train", "val", "trainval", "test")
 _AUGMENTED = "SegmentationClassAug"
+_CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
+    "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
 _BOUNDARY = 255  # in the palette (224, 224, 192)
 
 
@@ -95,6 +99,10 @@ class Voc:
                 self.folder / self.masks, "there is no such folder", do="add it, or set mode=none"
             )
         self.ids = _ids(self.folder, config.split)
+
+    def class_names(self) -> dict[int, str]:
+        """Of the 20 classes."""
+        return dict(enumerate(_CLASSES, start=1))
 
     def __len__(self) -> int:
         return len(self.ids)

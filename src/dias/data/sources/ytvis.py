@@ -114,6 +114,10 @@ class Ytvis:
                 inside(frames, name, named_by=file)
         self._tracks = _by_video(content, file) if content.annotations else None
 
+    def class_names(self) -> dict[int, str]:
+        """Of the categories."""
+        return self.classes
+
     def __len__(self) -> int:
         return len(self._videos)
 

@@ -41,6 +41,7 @@ class _Entry(msgspec.Struct, gc=False):
 class _Category(msgspec.Struct):
     id: Class
     isthing: Literal[0, 1]
+    name: str = ""
 
 
 class _Annotation(msgspec.Struct):
@@ -72,7 +73,12 @@ class PanopticCoco(WithoutLabels):
         self.files = [entry.file_name if entry else None for _, entry in pairs]
         for name in filter(None, self.files):
             inside(self.segments_folder, name, named_by=file)
+        self._names = {one.id: one.name for one in found.categories if one.name}
         self._table = _Table(found, [entry.segments_info if entry else [] for _, entry in pairs], file)
+
+    def class_names(self) -> dict[int, str]:
+        """Of the categories."""
+        return self._names
 
     def __getitem__(self, index: int) -> ImageSample:
         """Read a picture and its segments.

@@ -32,9 +32,15 @@ class _Thing(msgspec.Struct, gc=False):
     iscrowd: Literal[0, 1] = 0
 
 
+class _Category(msgspec.Struct):
+    id: Class
+    name: str = ""
+
+
 class _Annotation(msgspec.Struct):
     images: list[Picture]
     annotations: list[_Thing]
+    categories: list[_Category] = []
 
 
 class PolygonCoco(WithoutLabels):
@@ -52,7 +58,12 @@ class PolygonCoco(WithoutLabels):
         found = read_json(file, _Annotation)
         found.images.sort(key=lambda picture: picture.file_name)
         self.pictures = Pictures(path, split, found.images, named_by=file)
+        self._names = {one.id: one.name for one in found.categories if one.name}
         self._table = _Table(found, file)
+
+    def class_names(self) -> dict[int, str]:
+        """Of the categories."""
+        return self._names
 
     def __getitem__(self, index: int) -> ImageSample:
         """Read a picture and draw its things.

@@ -1,0 +1,76 @@
+"""dias slots."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
+
+
+def slots(
+    checkpoint: Annotated[Path, Argument(help="A .safetensors file, or the folder of a run.")],
+    path: Annotated[
+        Path,
+        Argument(metavar="DATA", help="Pictures, a video, or any data set (its validation split)."),
+    ],
+    out: Annotated[Path, Option(help="Folder for the files; what is there already is not made again.")],
+    data_set: DataSettings = None,
+    map: Annotated[
+        Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
+    ] = "aggregation",
+    fit: Annotated[
+        Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")
+    ] = "whole",
+    threshold: MergeThreshold = None,
+    batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
+    size: Annotated[
+        int | None,
+        Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
+    ] = None,
+    shard: Annotated[int, Option(min=1, help="Pictures a file.")] = 256,
+    seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
+    weights: Weights = None,
+    device: Device = "auto",
+) -> None:
+    """Write slots, masks, boxes and attention of every picture or frame as safetensors and Parquet.
+
+    Stopped, the same command goes on. The files: docs/slots.md; in Python: `dias.slots.load`.
+
+    Example: `dias slots data/models/scenes-cpu.safetensors data/scenes/test --out slots`.
+    """
+    import sys
+
+    from dias.config import from_dict, to_dict
+    from dias.data.frames import images_of
+    from dias.data.sources import config_for
+    from dias.data.sources.wording import in_words, to_store
+    from dias.inference.segment import Segmenter
+    from dias.inference.shortcuts import load
+    from dias.nn.slots.aggregation import AggregationConfig
+    from dias.progress import ProgressLine
+    from dias.slots.extract import extract
+    from dias.slots.header import header_of
+
+    data = config_for(path, use="evaluate", settings=data_set or [])
+    source = images_of(data.build())
+    print(in_words(data, source), file=sys.stderr)
+    model = load(checkpoint, weights=weights, device=device)
+    told = None
+    if threshold is not None:
+        merging = from_dict(AggregationConfig, {"threshold": threshold}, where="dias slots")
+        model, told = model.with_threshold(merging.threshold), to_dict(merging)["threshold"]
+    segmenter = Segmenter(model, map=map, size=size, batch=batch, fit=fit, seed=seed)
+    header = header_of(
+        segmenter,
+        source,
+        checkpoint=checkpoint,
+        data=to_store(data, source),
+        threshold=told,
+        per_shard=shard,
+    )
+    with ProgressLine("slots", total=len(source)) as line:
+        done = extract(segmenter, source, out, header=header, on_pictures=line.to)
+    print(f"{out}: slots of {done.pictures} pictures, {len(done.skipped)} skipped")
+    for one in done.skipped:
+        print(f"skipped {one.name}: {one.reason}", file=sys.stderr)
