@@ -1,6 +1,7 @@
 """What is minimised."""
 
 from dias.objectives.attention_matching import attention_matching, double_softmax_matching
+from dias.objectives.clip_total import clip_loss
 from dias.objectives.distillation import double_softmax_distillation, matched_distillation
 from dias.objectives.ramp import cosine_ramp
 from dias.objectives.slot_contrast import slot_contrast
@@ -11,6 +12,7 @@ __all__ = [
     "Loss",
     "ObjectiveConfig",
     "attention_matching",
+    "clip_loss",
     "cosine_ramp",
     "double_softmax_distillation",
     "double_softmax_matching",

@@ -25,9 +25,11 @@ def slot_contrast(
         kept: which of them are there.
         temperature: that divides the cosine.
     """
-    unit = F.normalize(slots, dim=-1).transpose(0, 1).flatten(1, 2)  # t b*n d
+    exact = slots.to(torch.promote_types(slots.dtype, torch.float32))
+    unit = F.normalize(exact, dim=-1).transpose(0, 1).flatten(1, 2)  # t b*n d
     there = kept.transpose(0, 1).flatten(1, 2)
-    logits = unit[1:] @ unit[:-1].mT / temperature  # of each later slot (rows), all earlier ones
+    with torch.autocast(slots.device.type, enabled=False):  # bf16 is coarse beside a temperature of 0.1
+        logits = unit[1:] @ unit[:-1].mT / temperature  # of each later slot (rows), all earlier ones
     lowest = torch.finfo(
         logits.dtype
     ).min  # not -inf: a row without any choice would have no gradient but NaN
