@@ -15,6 +15,7 @@ from dias.data.frames import scenes_of
 from dias.data.loaders import Batch
 from dias.errors import DiasError
 from dias.evaluation.clips import ClipScorer
+from dias.evaluation.clips.results import SEGMENTATION
 from dias.evaluation.protocol import rules_of
 from dias.masks.boxes import boxes_from_labels
 from dias.metrics import mean_over_valid
@@ -29,7 +30,6 @@ from dias.training.recipe import Recipe
 from dias.training.validation import Validation, fixed_noise, labels_of, painted, reconstruction_error
 
 _RULES = rules_of("dias")
-_WHOLE = ("ari", "ari_foreground", "mbo", "miou")
 
 
 class ClipTraining(Training):
@@ -136,8 +136,8 @@ def _scores(model: ClipModel, clip: HeldOut, *, device: torch.device) -> dict[st
     if clip.masks is None:
         return found
     total = scorer.finished()
-    found |= {name: total.whole[name] for name in _WHOLE}
-    found |= {f"frame_{name}": total.per_frame[name] for name in _WHOLE}
+    found |= {name: total.whole[name] for name in SEGMENTATION}
+    found |= {f"frame_{name}": total.per_frame[name] for name in SEGMENTATION}
     return found | {"idf1": total.tracks.idf1, "switches": float(total.tracks.switches)}
 
 
