@@ -10,6 +10,7 @@ from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
 DATA_SETS = [
     "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc", "ytvis",
 ]  # fmt: skip
+CLIPS = ["dias-clips-boxes-cpu", "dias-clips-cpu", "dias-movi-d", "dias-ytvis"]
 METHODS = [
     "adaslot", "bo-qsa", "dinosaur-mlp", "dinosaur-transformer", "metaslot", "slate", "slot-attention",
     "slotdiffusion", "smoothsa", "spot", "spot-stage-1", "vvo-dfz", "vvo-dias", "vvo-mlp", "vvo-tfd",
@@ -19,7 +20,9 @@ METHODS = [
 def test_the_recipes_are_those_that_are_promised() -> None:
     """Each method at the paper's size, and for two cores."""
     assert shipped()[: len(DATA_SETS)] == DATA_SETS
-    assert set(shipped()[len(DATA_SETS) :]) == {f"{name}{size}" for name in METHODS for size in ("", "-cpu")}
+    rest = shipped()[len(DATA_SETS) :]
+    assert rest[: len(CLIPS)] == CLIPS
+    assert set(rest[len(CLIPS) :]) == {f"{name}{size}" for name in METHODS for size in ("", "-cpu")}
 
 
 @pytest.mark.parametrize("size", ["", "-cpu"])
@@ -40,7 +43,8 @@ def test_methods_differ_in_the_method_alone(name: str, size: str) -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_every_recipe_builds_its_model_and_survives_a_round_trip(name: str, tmp_path: Path) -> None:
     recipe = read_recipe(name)
-    replace(recipe.model, tuned_blocks=0).build()  # those are of a backbone: there may be none
+    model = replace(recipe.model, tuned_blocks=0)  # those are of a backbone: there may be none
+    replace(recipe, model=model).built(None)
     assert from_dict(Recipe, to_dict(recipe)) == recipe
     save_recipe(recipe, tmp_path / "copy.yaml")
     assert read_recipe(str(tmp_path / "copy.yaml")) == recipe
@@ -67,6 +71,17 @@ def test_the_papers_hyper_parameters(name: str, slots: int, steps: int) -> None:
     assert (training.steps, training.batch, training.lr, training.warmup, training.floor, training.clip) == (
         steps, 32, 2e-4, 0.05, 1e-3, 1.0,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "slots", "frames"), [("dias-movi-d", 21, 6), ("dias-ytvis", 7, 5)])
+def test_the_hyper_parameters_of_clips(name: str, slots: int, frames: int) -> None:
+    """Those that all methods through time have in common (reference study, 1.1)."""
+    recipe = read_recipe(name)
+    assert recipe.clip is not None
+    assert (recipe.model.queries.slots, recipe.clip.frames) == (slots, frames)
+    assert (recipe.clip.cues is not None) is (name == "dias-movi-d")
+    training = recipe.training
+    assert (training.steps, training.batch, training.lr, training.clip) == (50_000, 8, 5e-5, 0.05)
 
 
 @pytest.mark.parametrize(

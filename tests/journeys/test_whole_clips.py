@@ -49,5 +49,5 @@ def test_a_data_set_of_images_has_no_clips(tiny: Path, tmp_path: Path, dias: Dia
     whole = tmp_path / "clips.json"
     said = dias("eval", tiny / "run", tiny / "pictures", "--out", tmp_path / "x.json", "--clips", whole)
     assert said.code == 2
-    assert "the data set has images; leave it out" in said.line
+    assert "the data set has images; give clips" in said.line
     assert not (tmp_path / "x.json").exists()

@@ -93,8 +93,11 @@ def evaluate(
 ) -> None:
     """Measure ARI, ARIfg, mBO and mIoU; several checkpoints give mean ± sample standard deviation.
 
+    Models of clips follow whole clips: rows with reduction and without, scores of whole clips, of single
+    frames and of tracks.
+
     Examples: `dias eval runs/mine data/scenes/test`, `dias eval runs/seed-* data/scenes/test --clustering`,
-    `dias eval runs/mine data/coco --protocol spot`.
+    `dias eval runs/mine data/coco --protocol spot`, `dias eval runs/dias-clips-cpu data/clips/test`.
     """
     import sys
     from dataclasses import replace
@@ -118,7 +121,15 @@ def evaluate(
     )
     from dias.evaluation import markdown as as_markdown
     from dias.evaluation import table as as_table
-    from dias.evaluation.clips import clip_markdown, clips_for, evaluate_unlinked, save_clips
+    from dias.evaluation.clips import (
+        are_of_clips,
+        clip_candidate,
+        clip_markdown,
+        clips_for,
+        evaluate_linked,
+        evaluate_unlinked,
+        save_clips,
+    )
     from dias.files import check_writable
 
     if len(paths) < 2:
@@ -136,11 +147,21 @@ def evaluate(
     }  # fmt: skip
     config = from_dict(EvaluationConfig, settings, where="dias eval")
     check_writable(out)
+    of_clips = are_of_clips(paths[:-1])
+    if of_clips and (clustering or pictures or clips):
+        told = "--clustering" if clustering else "--pictures" if pictures else "--clips"
+        raise DiasError(f"{told} is for models of pictures; leave it out: --out gets every clip's scores")
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
     whole = None if clips is None else clips_for(source, clips)
     print(in_words(data, source), file=sys.stderr)
     require_masks(source)
+    if of_clips:
+        measured = [clip_candidate(path, weights=weights, device=device) for path in paths[:-1]]
+        found = evaluate_linked(measured, clips_for(source, out), config=config)
+        save_clips(found, out)
+        print(f"{clip_markdown(found)}\nevery clip's scores: {out}")
+        return
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
     for file in seen_in_training(candidates, source):
         print(f"warning: {file}: was trained on these very pictures; measure it on others", file=sys.stderr)

@@ -7,7 +7,7 @@ with no saved state, and the number of worker processes changes nothing.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -41,12 +41,16 @@ class Batch:
     """Pictures (0 to 255), or the backbone's features of them, or both.
 
     Attributes:
-        indices: place of each in the data set.
+        indices: place of each in the data set; of clips, of each window.
+        boxes: of clips, what is told of each one's first frame: x0, y0, x1, y1 in shares of it, rows of zeros
+            for objects that are not seen; the pictures are then all frames of the first clip, of the second,
+            and so on.
     """
 
     images: UInt8[Tensor, "b 3 h w"] | None
     features: Float[Tensor, "b m c"] | None
-    indices: Int[Tensor, " b"]
+    indices: Int[Tensor, " n"]
+    boxes: Float[Tensor, "n k 4"] | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Move to a device; from pinned memory without waiting."""
@@ -61,7 +65,21 @@ class Batch:
             images=None if self.images is None else change(self.images),
             features=None if self.features is None else change(self.features),
             indices=change(self.indices),
+            boxes=None if self.boxes is None else change(self.boxes),
         )
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """What a training loader reads."""
+
+    def batch(self, keys: list[Key]) -> Batch:
+        """Read a batch.
+
+        Raises:
+            DiasError: it cannot be made.
+        """
+        ...
 
 
 class ViewedImages(Dataset[Tensor]):
@@ -173,9 +191,7 @@ class CachedViews(Dataset[Tensor]):
         )
 
 
-def training_loader(
-    samples: ViewedImages | CachedViews, order: TrainingOrder, *, workers: int = 0
-) -> DataLoader[Batch]:
+def training_loader(samples: Batches, order: TrainingOrder, *, workers: int = 0) -> DataLoader[Batch]:
     """Load the batches of an order, `workers` processes ahead (0: in this one).
 
     Workers need no seeds of their own: nothing in them is random beyond the numbered views. What a picture or
@@ -201,7 +217,7 @@ class _Fault:
 
 
 class _Batches(Dataset[Batch]):
-    def __init__(self, samples: ViewedImages | CachedViews) -> None:
+    def __init__(self, samples: Batches) -> None:
         self.samples = samples
 
     def __getitems__(self, keys: list[Key]) -> Batch | _Fault:

@@ -39,11 +39,12 @@ def final_pass(model: ImageModel, tokens: Tokens, *, indices: Sequence[int], see
 def _queries(
     model: ImageModel, tokens: Tokens, *, indices: Sequence[int], seed: int
 ) -> Float[Tensor, "b n d"]:
-    drawn = [model.queries(1, generator=_noise(seed, index)) for index in indices]
+    drawn = [model.queries(1, generator=noise(seed, index)) for index in indices]
     return torch.cat(drawn).to(tokens.features.device)
 
 
-def _noise(seed: int, index: int) -> torch.Generator:
+def noise(seed: int, index: int) -> torch.Generator:
+    """Random numbers of one image or clip, by its place in the data set."""
     state = np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dias.checkpoints import load_model
+from dias.checkpoints import AnyModel, load_model
 from dias.data.images import read_image
 from dias.errors import SettingError
 from dias.inference.segment import Segmentation, Segmenter
@@ -28,8 +28,16 @@ def load(path: str | Path, *, weights: str | None = None, device: str = "auto") 
         WeightsError: the backbone's weights cannot be found.
         SettingError: there is no such device.
     """
+    return on_device(load_model(Path(path), weights=weights), device)
+
+
+def on_device(model: AnyModel, device: str) -> AnyModel:
+    """Move a model; "auto" takes a GPU when there is one.
+
+    Raises:
+        SettingError: there is no such device.
+    """
     best = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load_model(Path(path), weights=weights)
     try:
         return model.to(torch.device(best if device == "auto" else device))
     except (RuntimeError, AssertionError) as error:  # torch says it in both ways

@@ -15,7 +15,7 @@ from dias.backbones import Backbone, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
 from dias.models.clip_frames import explained_at_once, one_frame
-from dias.models.clip_outputs import ClipOutput, ClipState, Cues
+from dias.models.clip_outputs import ClipOutput, ClipState, Cues, told_of
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.outputs import SlotOutput, slot_output
 from dias.nn.chance import Chance
@@ -228,6 +228,17 @@ class ClipModel(nn.Module):
         )
         return ClipState(past=past, queries=queries, waits=waits), output
 
+    def cues(self, boxes: Float[Tensor, "b k 4"] | None) -> Cues | None:
+        """What the model is told where the boxes of a first frame's objects are known; None: nothing.
+
+        Args:
+            boxes: x0, y0, x1, y1 in shares of the frame; rows without an area are of no object.
+        """
+        if boxes is None or self.config.cues is None:
+            return None
+        slots = self.config.image.queries.slots
+        return told_of(boxes, kind=self.config.cues.kind, room=slots - 1)
+
     def with_threshold(self, threshold: Threshold) -> "ClipModel":
         """The same weights under another threshold of reduction: a cosine distance, or an automatic one."""
         twin = copy.copy(self)
@@ -235,6 +246,11 @@ class ClipModel(nn.Module):
         twin.image = self.image.with_threshold(threshold)
         twin.config = replace(self.config, image=twin.image.config)
         return twin
+
+    def head_state(self) -> dict[str, Tensor]:
+        """Every weight but the frozen backbone's."""
+        frozen = "image.backbone."
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
 
     def _next_queries(
         self, state: ClipState, features: Float[Tensor, "b m c"], *, generator: Chance

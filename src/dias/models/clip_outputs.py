@@ -1,6 +1,7 @@
 """What a model of clips is told, what it remembers, and what it says."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,6 +22,32 @@ class Cues:
 
     places: Float[Tensor, "b k c"]
     there: Bool[Tensor, "b k"]
+
+
+def told_of(boxes: Float[Tensor, "b k 4"], *, kind: Literal["boxes", "centres"], room: int) -> Cues:
+    """What a model is told of objects whose boxes are known.
+
+    There are `room` cues whatever the number of boxes, so that no random number depends on how many objects
+    other clips of a batch have. Of more objects than that, the largest boxes are told; their order stays.
+
+    Args:
+        boxes: x0, y0, x1, y1 in shares of the frame; rows without an area are of no object.
+        kind: of cue.
+        room: most objects that can be told of: one fewer than there are slots.
+    """
+    batch, count = boxes.shape[:2]
+    sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0)
+    area = sides.prod(dim=-1)
+    chosen = area.argsort(dim=1, descending=True, stable=True)[:, :room].sort(dim=1).values
+    places = boxes.gather(1, chosen[..., None].expand(-1, -1, 4))
+    there = area.gather(1, chosen) > 0
+    if kind == "centres":
+        places = (places[..., :2] + places[..., 2:]) / 2
+    more = room - min(count, room)
+    return Cues(
+        places=torch.cat([places, places.new_zeros(batch, more, places.shape[2])], dim=1),
+        there=torch.cat([there, there.new_zeros(batch, more)], dim=1),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import field
 from typing import Annotated, Literal
 
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -26,12 +26,21 @@ class ObjectiveConfig:
         matching: how a student's attention is compared with a teacher's, where there is one: by its `logits`
             (as published), or `double_softmax` (as in the code that DIAS's authors compare with).
         matching_weight: constant.
+        contrast_weight: of clips, of slot-slot contrast (`slot_contrast`); constant, SlotContrast has 0.5.
+        contrast_temperature: its own.
+        similarity_weight: of clips, of `temporal_similarity`; constant, VideoSAUR has 0.1. The decoder has to
+            predict it.
+        similarity_temperature: its own: that of the data set in VideoSAUR's paper; here MOVi's.
     """
 
     distillation: Literal["matched", "double_softmax", "none"] = "matched"
     distillation_weight: Annotated[float, Field(ge=0)] = 1.0
     matching: Literal["logits", "double_softmax"] = "logits"
     matching_weight: Annotated[float, Field(ge=0)] = 0.005
+    contrast_weight: Annotated[float, Field(ge=0)] = 0.0
+    contrast_temperature: PositiveFloat = 0.1
+    similarity_weight: Annotated[float, Field(ge=0)] = 0.0
+    similarity_temperature: PositiveFloat = 0.075
 
 
 @plain_dataclass(frozen=True, kw_only=True)
@@ -40,7 +49,8 @@ class Loss:
 
     Attributes:
         distillation: before its weight.
-        penalties: what parts of the model added, weighted, by name; and `matching`, with a teacher.
+        penalties: what parts of the model added, weighted, by name; and `matching`, with a teacher; of clips
+            `contrast` and `similarity`.
     """
 
     total: Float[Tensor, ""]
@@ -63,7 +73,7 @@ def image_loss(
     """
     assert output.error is not None
     reconstruction = output.error.mean()
-    distillation = _distillation(output, config)
+    distillation = distillation_of(output, config)
     weight = config.distillation_weight * cosine_ramp(progress)
     penalties = dict(output.penalties)
     if teacher is not None:
@@ -76,7 +86,8 @@ def image_loss(
     )
 
 
-def _distillation(output: SlotOutput, config: ObjectiveConfig) -> Tensor:
+def distillation_of(output: SlotOutput, config: ObjectiveConfig) -> Float[Tensor, ""]:
+    """How far a picture's first map is from its last, before any weight."""
     first, last = output.attention_logits[0], output.attention[-1]
     match config.distillation:
         case "matched":

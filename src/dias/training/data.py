@@ -1,5 +1,6 @@
 """The data of a run: live pictures or a feature cache, behind one loader."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,16 +12,18 @@ from torch.utils.data import DataLoader
 
 from dias.backbones import Backbone
 from dias.data.blocks import Sharded
-from dias.data.frames import images_of
+from dias.data.clip_batches import FirstBoxes, ViewedWindows, frames_of_windows
+from dias.data.frames import ClipFrames, images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSource, Skipped
-from dias.errors import LoadingError, SettingError
+from dias.errors import DiasError, LoadingError, SampleError, SettingError
 from dias.features import FeatureCache, check_some, unreadable
 from dias.models.image import ImageModel
 from dias.nn.tokenizers import FeatureVQConfig
 from dias.nn.whitening import FeaturePCA
-from dias.training.parts import held_out, some_of
-from dias.training.processes import Agreement, any_of_all
+from dias.training.clip_recipe import ClipConfig
+from dias.training.parts import held_out, held_out_clips, some_clips, some_of
+from dias.training.processes import Agreement, any_of_all, is_first
 from dias.training.recipe import Recipe
 
 PCA_TOKENS = 100_000
@@ -77,24 +80,22 @@ class TrainingData(L.LightningDataModule):
         self.recipe = recipe
         self.backbone = backbone
         self.source = images_of(recipe.data.train.build())
-        if recipe.data.validation is not None:
-            self.indices: Sequence[int] = range(len(self.source))
-            self.validation: ImageSource = some_of(
-                images_of(recipe.data.validation.build()), recipe.data.validation_images
-            )
-        else:
-            self.indices, self.validation = held_out(self.source, recipe.data)
+        self.indices, self.validation = self._split()
         self.cache = cache = self._open_cache() if recipe.data.cache else None
         if cache is not None:
             self.indices = [index for index in self.indices if cache.readable(index)]
         self.samples = self._samples()
+        self.windows = None if recipe.clip is None else self._windows(recipe.clip)
 
     def train_dataloader(self) -> "Remaining":
         """Batches from the step that has been reached to the last one."""
         assert self.trainer is not None
         training, world = self.recipe.training, self.trainer.world_size
+        blocks = None
+        if self.windows is None and isinstance(self.source, Sharded):
+            blocks = self.source.blocks(self.indices)
         order = TrainingOrder(
-            len(self.indices),
+            len(self.indices if self.windows is None else self.windows),
             batch=training.batch // (world * training.accumulate),
             seed=training.seed,
             first_step=self.trainer.global_step * training.accumulate,
@@ -102,19 +103,58 @@ class TrainingData(L.LightningDataModule):
             rank=self.trainer.global_rank,
             world=world,
             views=self._views(),
-            blocks=self.source.blocks(self.indices) if isinstance(self.source, Sharded) else None,
+            blocks=blocks,
         )
         readers = self.recipe.data.readers(devices=self.trainer.num_devices)
         alone = isinstance(self.samples, CachedViews) and self.samples.pictures is None
-        return Remaining(training_loader(self.samples, order, workers=0 if alone else readers))
+        batches = self.samples if self.windows is None else self.windows
+        return Remaining(training_loader(batches, order, workers=0 if alone else readers))
 
     def skipped(self, *, device: torch.device) -> list[Skipped]:
         """Training pictures that any process could not read; every one must ask. `device` is its own."""
-        if isinstance(self.samples, ViewedImages):
-            self.samples.unreadable |= any_of_all(self.samples.unreadable, device=device)
-            return self.samples.skipped()
+        read = self.samples if self.windows is None else self.windows
+        if not isinstance(read, CachedViews):
+            read.unreadable |= any_of_all(read.unreadable, device=device)
+            left_out = read.skipped()
+            if isinstance(self.samples, ViewedImages):
+                return left_out
         assert self.cache is not None
         return [Skipped(name=name, reason="not in the cache") for name in unreadable(self.cache)]
+
+    def _split(self) -> tuple[Sequence[int], ImageSource]:
+        """Places of what is trained on, and what is validated on."""
+        data, of_clips = self.recipe.data, self.recipe.clip is not None
+        if data.validation is None:
+            return held_out_clips(self.frames, data) if of_clips else held_out(self.source, data)
+        trained = range(len(self.frames if of_clips else self.source))
+        found = images_of(data.validation.build())
+        if of_clips:
+            return trained, some_clips(_frames(found, "data.validation"), data.validation_images)
+        return trained, some_of(found, data.validation_images)
+
+    @property
+    def frames(self) -> ClipFrames:
+        """What is trained on, of a recipe of clips.
+
+        Raises:
+            DiasError: these are pictures.
+        """
+        return _frames(self.source, "data.train")
+
+    def _windows(self, clip: ClipConfig) -> ViewedWindows:
+        """Windows of clips out of single frames."""
+        data, cache = self.recipe.data, self.cache
+        found, chosen = frames_of_windows(
+            self.frames, self.indices, length=clip.frames, stride=clip.stride, short=clip.short
+        )
+        if chosen.note() and is_first():
+            print(chosen.note(), file=sys.stderr)
+        boxes = None
+        if clip.cues is not None:
+            seed = self.recipe.training.seed if cache is None else cache.key.seed
+            centre = cache is not None and not cache.key.views
+            boxes = FirstBoxes(self.frames, size=data.size, seed=seed, centre=centre)
+        return ViewedWindows(self.samples, found, indices=self.indices, boxes=boxes, policy=data.bad_images)
 
     def _samples(self) -> ViewedImages | CachedViews:
         """Views of the training pictures, or their cached features.
@@ -123,7 +163,9 @@ class TrainingData(L.LightningDataModule):
         """
         data, cache, model = self.recipe.data, self.cache, self.recipe.model
         if cache is None:
-            return self._pictures(seed=self.recipe.training.seed, policy=data.bad_images)
+            in_windows = self.recipe.clip is not None  # which know what to show in place of a bad frame
+            policy = "stop" if in_windows else data.bad_images
+            return self._pictures(seed=self.recipe.training.seed, policy=policy)
         if model.tuned_blocks:
             return self._cached_pictures(cache)
         codes_of_features = isinstance(model.tokenizer, FeatureVQConfig) and self.recipe.earlier is not None
@@ -152,7 +194,12 @@ class TrainingData(L.LightningDataModule):
         chosen = rng.permutation(len(self.indices))[:_PCA_IMAGES]
         each = -(-PCA_TOKENS // len(chosen))
         for index in chosen.tolist():
-            item = self.samples[(index, 0)]
+            try:
+                item = self.samples[(index, 0)]
+            except SampleError:
+                if self.recipe.data.bad_images == "stop":
+                    raise
+                continue
             cached = isinstance(self.samples, CachedViews)
             features = item if cached else self.backbone(item[None]).features[0]
             tokens.append(features[torch.from_numpy(rng.permutation(len(features))[:each])].float())
@@ -170,3 +217,11 @@ class TrainingData(L.LightningDataModule):
         if data.views is not None and data.views != cache.key.views:
             raise SettingError("data.views", data.views, f"but the cache {data.cache} has {cache.key.views}")
         return cache
+
+
+def _frames(source: ImageSource, where: str) -> ClipFrames:
+    if not isinstance(source, ClipFrames):
+        raise DiasError(
+            f"{where}: holds pictures, and this recipe is of clips; give clips, or leave clip out"
+        )
+    return source

@@ -1,7 +1,7 @@
 """Held-out pictures: each process reads and keeps its share, and hears what the others found."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -62,6 +62,7 @@ def look_at(
     size: int,
     batch: int,
     device: torch.device,
+    together: Sequence[Sequence[int]] | None = None,
     skip_bad: bool = False,
     place: Place | None = None,
     ended: Callable[[], bool] = lambda: False,
@@ -77,6 +78,8 @@ def look_at(
         size: side of the centre square, pixels.
         batch: pictures at once.
         device: where it computes.
+        together: places of the pictures of each batch that is kept, such as the frames of each clip; `batch`
+            pictures in a row if None.
         skip_bad: leave out pictures that cannot be read; if not, stop at the first.
         place: of this process; alone if None.
         ended: asked before each batch; what is left is not read once it says yes, since it is not wanted.
@@ -90,13 +93,15 @@ def look_at(
     """
     found, skipped, failure = list[HeldOut](), list[Skipped](), None
     try:
-        for number, part in _share(source, batch=batch, place=place or Place()):
+        groups = together or [
+            range(start, min(start + batch, len(source))) for start in range(0, len(source), batch)
+        ]
+        for number, part in _share(source, groups, place=place or Place()):
             if ended():
                 break
-            for seen in evaluation_batches(
-                part, size=size, batch=batch, skipped=skipped if skip_bad else None
-            ):
-                found.append(_with_features(seen, see, number=number, device=device))
+            batches = evaluation_batches(part, size=size, batch=batch, skipped=skipped if skip_bad else None)
+            parts = [_with_features(seen, see, number=number, device=device) for seen in batches]
+            found += [_joined(parts)] if parts else []
     except Exception as error:  # of whatever kind: the others must hear of it
         failure = error
     told = everyones((len(found), skipped, None if failure is None else str(failure), ended()))
@@ -121,10 +126,37 @@ def everyones(value: T) -> list[T]:
     return found
 
 
-def _share(source: ImageSource, *, batch: int, place: Place) -> Iterator[tuple[int, Part]]:
-    """Every `world`-th batch of places in the data set, and its number."""
-    for start in range(place.rank * batch, len(source), place.world * batch):
-        yield start // batch, Part(source, range(start, min(start + batch, len(source))))
+def _share(
+    source: ImageSource, groups: Sequence[Sequence[int]], *, place: Place
+) -> Iterator[tuple[int, Part]]:
+    """Every `world`-th group of places in the data set, and its number."""
+    for number in range(place.rank, len(groups), place.world):
+        yield number, Part(source, groups[number])
+
+
+def _joined(parts: Sequence[HeldOut]) -> HeldOut:
+    """One batch of several, of the same pictures' kind."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def joined(values: Sequence[Tensor | None]) -> Tensor | None:
+        there = [value for value in values if value is not None]
+        return torch.cat(there) if there else None
+
+    valid = [part.valid for part in parts]
+    if any(one is not None for one in valid):
+        valid = [
+            torch.ones(len(part.images), *part.images.shape[-2:], dtype=torch.bool) if one is None else one
+            for part, one in zip(parts, valid, strict=True)
+        ]
+    return replace(
+        parts[0],
+        images=torch.cat([part.images for part in parts]),
+        features=torch.cat([part.features for part in parts]),
+        masks=joined([part.masks for part in parts]),
+        valid=joined(valid),
+        unfinished=joined([part.unfinished for part in parts]),
+    )
 
 
 def _with_features(

@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
 from dias.backbones import Backbone, Tokens
@@ -16,7 +16,7 @@ from dias.data.loaders import Batch
 from dias.errors import TrainingError
 from dias.models.image import ImageModel
 from dias.nn.chance import Share, uniform
-from dias.objectives import image_loss
+from dias.objectives import Loss, image_loss
 from dias.training.recipe import Recipe
 from dias.training.schedule import learning_rate_share
 from dias.training.teacher import Teacher
@@ -52,6 +52,21 @@ class Training(L.LightningModule, ABC):
         """What never changes of pictures."""
         seen: Tokens = self.backbone(images)
         return seen
+
+    def seen(self, batch: Batch) -> Tokens:
+        """What never changes of a batch: from the cache, or of the pictures."""
+        if batch.features is None:
+            assert batch.images is not None
+            return self.see(batch.images)
+        side = self.recipe.data.size
+        grid = self.backbone.grid(side, side)
+        return Tokens(features=batch.features.float(), grid=grid, images=batch.images)
+
+    def reductions(self, size: int, *, chance: Share, device: torch.device) -> Bool[Tensor, " b"] | bool:
+        """For which of `size` rows of a batch redundancy is reduced, by the recipe; drawn in any case."""
+        probability = self.recipe.training.reduction_at(self.progress())
+        chosen = uniform(size, chance=chance, device=device) < probability
+        return chosen if probability > 0 else False
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step, the same in each of its parts: `Share` draws for all of them."""
@@ -147,18 +162,13 @@ class ImageTraining(Training):
 
     def loss(self, batch: Batch, *, part: int) -> dict[str, Tensor]:
         """As the recipe's objective says."""
-        seen = self._seen(batch)
+        seen, progress = self.seen(batch), self.progress()
         size, device = len(seen.features), seen.features.device
-        probability = self.recipe.training.reduction_at(self.progress())
         chance = self.chance(size, part=part)
-        chosen = uniform(size, chance=chance, device=device) < probability
+        reduce = self.reductions(size, chance=chance, device=device)
         taught = None if self.teacher is None else self.teacher(seen, generator=chance)
-        progress = self.progress()
-        reduce = chosen if probability > 0 else False
         output = self.model.from_tokens(seen, reduce=reduce, generator=chance, progress=progress)
-        loss = image_loss(output, config=self.recipe.objective, progress=progress, teacher=taught)
-        named = {"loss": loss.total, "reconstruction": loss.reconstruction, "distillation": loss.distillation}
-        return named | loss.penalties
+        return parts_of(image_loss(output, config=self.recipe.objective, progress=progress, teacher=taught))
 
     def see(self, images: UInt8[Tensor, "b 3 h w"]) -> Tokens:
         """What the model is given of pictures."""
@@ -172,14 +182,11 @@ class ImageTraining(Training):
         """Write the model."""
         save_model(file, self.model, notes=notes)
 
-    def _seen(self, batch: Batch) -> Tokens:
-        """Features from the cache, or of the pictures."""
-        if batch.features is None:
-            assert batch.images is not None
-            return self.see(batch.images)
-        side = self.recipe.data.size
-        grid = self.backbone.grid(side, side)
-        return Tokens(features=batch.features.float(), grid=grid, images=batch.images)
+
+def parts_of(loss: Loss) -> dict[str, Tensor]:
+    """The parts of a loss by name, as the journal has them; the sum under `loss`."""
+    named = {"loss": loss.total, "reconstruction": loss.reconstruction, "distillation": loss.distillation}
+    return named | loss.penalties
 
 
 def _mixed(*numbers: int) -> int:

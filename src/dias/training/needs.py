@@ -11,8 +11,9 @@ from torch import Tensor
 from dias.backbones import Tokens
 from dias.data.samples import ImageSource
 from dias.errors import DiasError
+from dias.models.clip import ClipModel
 from dias.models.image import ImageModel
-from dias.objectives import image_loss
+from dias.objectives import clip_loss, image_loss
 from dias.precision import arithmetic
 from dias.training.data import PCA_TOKENS
 from dias.training.recipe import Recipe
@@ -89,23 +90,25 @@ class Needs:
 
 
 def needs_of(
-    recipe: Recipe, model: ImageModel, validation: ImageSource, *, devices: int, nodes: int
+    recipe: Recipe, whole: ImageModel | ClipModel, validation: ImageSource, *, devices: int, nodes: int
 ) -> Needs:
-    """Estimate what a run needs; sends one picture's worth of features through the model."""
+    """Estimate what a run needs; sends one picture's worth of features through the model, or one clip's."""
     training = recipe.training
-    part = training.batch // (devices * nodes * training.accumulate)
-    head = sum(value.nbytes for value in model.head_state().values())
+    frames = 1 if recipe.clip is None else recipe.clip.frames
+    part = recipe.pictures // (devices * nodes * training.accumulate)
+    head = sum(value.nbytes for value in whole.head_state().values())
+    model = whole.image if isinstance(whole, ClipModel) else whole
     backbone = model.backbone
     assert backbone is not None
     frozen = sum(value.nbytes for value in backbone.parameters())
     tokens = model.config.positions * model.config.channels * 4
-    held_out = min(len(validation), recipe.data.validation_images)
+    held_out = len(validation) if recipe.clip else min(len(validation), recipe.data.validation_images)
     pixels = recipe.data.size**2
     workers = 0 if recipe.data.cache else recipe.data.readers(devices=devices)
     validations = training.steps // training.validate_every + 1
     return Needs(
         weights=frozen + (5 if devices * nodes > 1 else 4) * head,  # DDP sends gradients from a copy
-        activations=part * _kept_for_gradient(recipe, model)
+        activations=part // frames * _kept_for_gradient(recipe, whole)
         + max(part, min(held_out, _VALIDATED)) * _BACKBONE * tokens,
         fitting=_FITTING * PCA_TOKENS * model.config.channels if model.config.pca else 0,
         data=held_out * (tokens // 2 + 12 * pixels)
@@ -131,9 +134,11 @@ def free_memory() -> int | None:
     return min(found, default=None)
 
 
-def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
-    """Bytes that one picture's loss keeps for the backward pass, counted."""
-    own = {value.untyped_storage().data_ptr() for value in model.parameters()}
+def _kept_for_gradient(recipe: Recipe, whole: ImageModel | ClipModel) -> int:
+    """Bytes that the loss of one picture, or clip, keeps for the backward pass, counted."""
+    own = {value.untyped_storage().data_ptr() for value in whole.parameters()}
+    model = whole.image if isinstance(whole, ClipModel) else whole
+    frames = 1 if recipe.clip is None else recipe.clip.frames
     kept: dict[int, int] = {}
 
     def count(value: Tensor) -> Tensor:
@@ -143,25 +148,29 @@ def _kept_for_gradient(recipe: Recipe, model: ImageModel) -> int:
         return value
 
     config = model.config
-    mode, device = model.training, next(model.parameters()).device
+    mode, device = whole.training, next(model.parameters()).device
     half = arithmetic(recipe.training.precision, device) == torch.bfloat16
-    before = {name: value.clone() for name, value in model.named_buffers()}  # some follow what they see
-    model.train()
+    before = {name: value.clone() for name, value in whole.named_buffers()}  # some follow what they see
+    whole.train()
     with (
         torch.random.fork_rng(),
         torch.autocast(device.type, torch.bfloat16, enabled=half),
         torch.autograd.graph.saved_tensors_hooks(count, lambda value: value),
     ):
-        features = torch.randn(1, config.positions, config.channels, device=device)
-        images = torch.zeros(1, 3, recipe.data.size, recipe.data.size, dtype=torch.uint8, device=device)
+        features = torch.randn(frames, config.positions, config.channels, device=device)
+        images = torch.zeros(frames, 3, recipe.data.size, recipe.data.size, dtype=torch.uint8, device=device)
         assert model.backbone is not None
         seen = Tokens(features=features, grid=model.backbone.grid(*images.shape[-2:]), images=images)
         if model.last_blocks is not None:
-            prefix = torch.zeros(1, model.last_blocks.prefix, config.channels, device=device)
+            prefix = torch.zeros(frames, model.last_blocks.prefix, config.channels, device=device)
             seen = replace(seen, unfinished=torch.cat([prefix, features], dim=1))
-        image_loss(model.from_tokens(seen), config=recipe.objective, progress=1.0)
-    model.train(mode)
-    for name, value in model.named_buffers():
+        if isinstance(whole, ClipModel):
+            found = whole.from_tokens(seen, frames=frames)
+            clip_loss(found, config=recipe.objective, progress=1.0)
+        else:
+            image_loss(whole.from_tokens(seen), config=recipe.objective, progress=1.0)
+    whole.train(mode)
+    for name, value in whole.named_buffers():
         value.copy_(before[name])
     return sum(kept.values())
 

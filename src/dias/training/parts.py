@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from dias.data.frames import scenes_of
+from dias.data.frames import ClipFrames, scenes_of
 from dias.data.part import Part
 from dias.data.samples import ImageSource
 from dias.errors import DiasError
@@ -44,6 +44,26 @@ def held_out(source: ImageSource, data: DataConfig) -> tuple[list[int], Part]:
     if not trained:
         raise DiasError(f"data.train: {len(source)} pictures are too few to hold {count} out for validation")
     return trained, Part(source, _spread(sorted(taken), count))
+
+
+def some_clips(clips: ClipFrames, frames: int) -> Part:
+    """Every frame of some whole clips, evenly spread: as many as have no more than `frames`, one at least."""
+    scenes = scenes_of(clips)
+    count = len(scenes)
+    while count > 1 and sum(len(scenes[clip]) for clip in _spread(range(len(scenes)), count)) > frames:
+        count -= 1
+    return Part(clips, list(chain(*(scenes[clip] for clip in _spread(range(len(scenes)), count)))))
+
+
+def held_out_clips(clips: ClipFrames, data: DataConfig) -> tuple[list[int], Part]:
+    """As `held_out`, but every frame of the clips that are held out is validated on.
+
+    Raises:
+        DiasError: there are too few clips.
+    """
+    trained, _ = held_out(clips, data)
+    kept = set(trained)
+    return trained, Part(clips, [index for index in range(len(clips)) if index not in kept])
 
 
 def _spread(places: Sequence[int], count: int) -> list[int]:

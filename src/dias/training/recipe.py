@@ -11,12 +11,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from dias.backbones import Backbone
 from dias.config import STRICT, Fraction, from_dict, merged, read_yaml, to_yaml, with_changes
 from dias.data.sources import Source
 from dias.errors import DiasError, FileError
 from dias.files import write_text
-from dias.models.image import ImageModelConfig
+from dias.models.clip import ClipModel
+from dias.models.image import ImageModel, ImageModelConfig
 from dias.objectives import ObjectiveConfig, cosine_ramp
+from dias.training.clip_recipe import ClipConfig
 
 _MOST_READERS = 16
 _OF_ALL_STAGES = ("steps", "precision", "accumulate")  # of `training`: how long, and what a machine can do
@@ -31,7 +34,8 @@ class DataConfig:
         validation: pictures, best with masks, that choose the best checkpoint. They must not be those whose
             scores are reported. None holds out `validation_share` of the training pictures.
         validation_share: how many, when there is no validation set.
-        validation_images: at most so many are looked at each time.
+        validation_images: at most so many are looked at each time; of a recipe of clips, frames, in as many
+            whole clips as have no more, but one at least.
         cache: folder that `dias cache` wrote for the training pictures; None computes features as it goes.
         size: side in pixels of a view; the backbone may resize it again.
         views: different random views of a picture; None draws a new one every epoch. A cache has its own.
@@ -64,7 +68,7 @@ class TrainingConfig:
     Attributes:
         steps: optimizer steps.
         start: checkpoint of the same architecture, or run folder, whose weights training starts from.
-        batch: pictures a step, over all processes and accumulated parts together.
+        batch: pictures, or windows of clips, a step, over all processes and accumulated parts together.
         accumulate: parts that a process's share of the batch is computed in.
         lr: peak learning rate of Adam.
         warmup: share of the steps that the rate rises in.
@@ -148,31 +152,48 @@ class Recipe:
 
     Attributes:
         about: what it is, in a line.
+        clip: makes it a recipe of clips; None: of pictures, such as the frames of clips.
         earlier: what is trained before, by the same command, on the same data.
     """
 
     about: str = ""
     data: DataConfig
     model: ImageModelConfig = Field(default_factory=ImageModelConfig)
+    clip: ClipConfig | None = None
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     earlier: EarlierStage | None = None
 
+    @property
+    def pictures(self) -> int:
+        """That a step sees: every frame of a clip is one."""
+        return self.training.batch * (1 if self.clip is None else self.clip.frames)
+
+    def built(self, backbone: Backbone | None) -> ImageModel | ClipModel:
+        """The model, of pictures or of clips; without a backbone it takes features only.
+
+        Raises:
+            DiasError: parts do not fit one another, or the backbone.
+        """
+        if self.clip is None:
+            return self.model.build(backbone=backbone)
+        return self.clip.model(self.model).build(backbone=backbone)
+
     def of_earlier(self) -> "Recipe":
-        """The recipe of the earlier stage alone."""
+        """The recipe of the earlier stage alone; it sees pictures, if only the frames of clips."""
         stage = self.earlier
         assert stage is not None
         training = replace(stage.training, seed=self.training.seed)
         about = f"{stage.kind} of: {self.about}"
         if isinstance(stage, TokenizerStage):
-            return replace(self, about=about, training=training, earlier=None)
+            return replace(self, about=about, clip=None, training=training, earlier=None)
         return Recipe(
             about=about, data=self.data, model=stage.model, objective=stage.objective, training=training
         )
 
 
 def shipped() -> list[str]:
-    """Names of the recipes that come with the package: of data sets, then of methods."""
+    """Names of the recipes that come with the package: of data sets, of clips, then of methods."""
     return [file.stem for file in _files()]
 
 
@@ -253,5 +274,5 @@ def _with_earlier(values: dict[str, Any]) -> dict[str, Any]:
 
 def _files() -> list[Path]:
     folder = Path(str(files("dias") / "recipes"))
-    parts = (folder.glob("*.yaml"), (folder / "methods").glob("*.yaml"))
-    return [file for part in parts for file in sorted(part, key=lambda file: file.stem)]
+    parts = (folder / part for part in (".", "clips", "methods"))
+    return [file for part in parts for file in sorted(part.glob("*.yaml"), key=lambda file: file.stem)]

@@ -9,12 +9,14 @@ import lightning as L
 import torch
 
 from dias.backbones import Backbone
-from dias.checkpoints import fill, fill_tokenizer, find
+from dias.checkpoints import FORMAT, describe, fill, fill_tokenizer, find
 from dias.data.samples import known_by
 from dias.errors import LoadingError, SettingError, TrainingError
 from dias.files import sha256
+from dias.models.clip import ClipModel
 from dias.models.image import ImageModel
 from dias.nn.slots.metaslot import MetaSlotConfig
+from dias.training.clips import ClipTraining, ClipValidation
 from dias.training.cost import CostMeter
 from dias.training.data import TrainingData
 from dias.training.interruption import Listening
@@ -67,6 +69,12 @@ def _check_parts(recipe: Recipe) -> None:
         )
     if tokenizer is None and isinstance(earlier, TokenizerStage):
         raise SettingError("earlier.kind", earlier.kind, "but the model has none: set model.tokenizer")
+    if recipe.clip is not None and isinstance(earlier, TeacherStage):
+        raise SettingError("earlier.kind", earlier.kind, "teaches models of pictures; leave it out, or clip")
+    for name in ("contrast_weight", "similarity_weight"):
+        weight = getattr(recipe.objective, name)
+        if recipe.clip is None and weight:
+            raise SettingError(f"objective.{name}", weight, "is of clips; leave it out, or add a part clip")
     if isinstance(recipe.model.aggregation, MetaSlotConfig) and recipe.objective.distillation != "none":
         raise SettingError(
             "objective.distillation",
@@ -103,18 +111,19 @@ def _train(
 ) -> Path:
     """Train one stage: a model, with what an earlier stage left in `before`; or its tokenizer alone."""
     check_folder(recipe, folder, resume=resume)
-    cost = CostMeter(folder, batch=recipe.training.batch)
+    cost = CostMeter(folder, batch=recipe.pictures)
     L.seed_everything(recipe.training.seed, verbose=False)
     backbone = recipe.model.backbone.build()
     _check_grid(recipe, backbone)
-    model = recipe.model.build(backbone=backbone)
+    whole = recipe.built(backbone)
+    model = whole.image if isinstance(whole, ClipModel) else whole
     data = TrainingData(recipe, backbone)
     earlier = {} if before is None or recipe.earlier is None else {recipe.earlier.kind: sha256(before)}
     origin = origin_of(backbone, data, **earlier)
     if resume:
         check_origin(folder, origin)
     elif not tokenizer:
-        _first_weights(recipe, model, data, before)
+        _first_weights(recipe, whole, data, before)
     listening = Listening()
     trainer = make_trainer(
         recipe,
@@ -124,24 +133,32 @@ def _train(
         listening,
         cost,
         resume=resume,
-        validating=TokenizerValidation if tokenizer else Validation,
+        validating=_validating(whole, tokenizer=tokenizer),
         data=known_by(data.source),
     )
     begun = _start_tokenizer(model, shown=trainer.is_global_zero) if tokenizer and not resume else None
     if trainer.is_global_zero:
         if not tokenizer:
-            needed = needs_of(recipe, model, data.validation, devices=machine.devices, nodes=machine.nodes)
+            needed = needs_of(recipe, whole, data.validation, devices=machine.devices, nodes=machine.nodes)
             needed.tell(folder, gpu=trainer.strategy.root_device.type == "cuda", shown=machine.progress)
         source = backbone.weights.source
         start_folder(recipe, folder, origin, weights=source, tokenizer=begun, resume=resume)
-    module = TokenizerTraining(recipe, model) if tokenizer else _image_training(recipe, model, before)
+    module = TokenizerTraining(recipe, model) if tokenizer else _training(recipe, whole, before)
     with listening.heard():
         _fit(trainer, module, data, folder, resume=resume)
     _list_skipped(trainer, data)
     return folder / "best.safetensors"
 
 
-def _image_training(recipe: Recipe, model: ImageModel, before: Path | None) -> ImageTraining:
+def _validating(model: ImageModel | ClipModel, *, tokenizer: bool) -> type[Validation]:
+    if tokenizer:
+        return TokenizerValidation
+    return ClipValidation if isinstance(model, ClipModel) else Validation
+
+
+def _training(recipe: Recipe, model: ImageModel | ClipModel, before: Path | None) -> Training:
+    if isinstance(model, ClipModel):
+        return ClipTraining(recipe, model)
     teacher = None
     if isinstance(recipe.earlier, TeacherStage):
         assert before is not None
@@ -150,9 +167,14 @@ def _image_training(recipe: Recipe, model: ImageModel, before: Path | None) -> I
     return ImageTraining(recipe, model, teacher=teacher)
 
 
-def _first_weights(recipe: Recipe, model: ImageModel, data: TrainingData, before: Path | None) -> None:
+def _first_weights(
+    recipe: Recipe, whole: ImageModel | ClipModel, data: TrainingData, before: Path | None
+) -> None:
+    """Weights to start from; a model of clips may start from one of pictures, with a new transition."""
+    model = whole.image if isinstance(whole, ClipModel) else whole
     if recipe.training.start is not None:
-        fill(model, find(Path(recipe.training.start).expanduser()))
+        start = find(Path(recipe.training.start).expanduser())
+        fill(model if describe(start)["format"] == FORMAT else whole, start)
     elif recipe.model.pca:
         data.fit_pca(model)
     if model.tokenizer is not None and before is not None:
@@ -195,7 +217,8 @@ def _way_on(folder: Path, step: int) -> str:
 def _list_skipped(trainer: L.Trainer, data: TrainingData) -> None:
     skipped = data.skipped(device=trainer.strategy.root_device)
     if skipped and trainer.is_global_zero:
-        print(f"{len(skipped)} pictures were left out:", file=sys.stderr)
+        what = "pictures" if data.windows is None else "windows of clips"
+        print(f"{len(skipped)} {what} were left out:", file=sys.stderr)
         for file in skipped:
             print(f"skipped {file.name}: {file.reason}", file=sys.stderr)
 

@@ -81,7 +81,7 @@ def make_trainer(
         )
     saving, journal = Saving(folder, data=data), Journal(folder, every=_JOURNAL_EVERY)
     interruption = Interruption(folder, listening, resumed=resume)  # last: after a validation at its step
-    progress = TrainingProgress(steps=training.steps, batch=training.batch) if machine.progress else None
+    progress = TrainingProgress(steps=training.steps, batch=recipe.pictures) if machine.progress else None
     looking = validating(
         validation,
         size=recipe.data.size,

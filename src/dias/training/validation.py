@@ -82,6 +82,7 @@ class Validation(L.Callback):
                 size=self.size,
                 batch=_BATCH,
                 device=pl_module.device,
+                together=self.together(),
                 skip_bad=self.skip_bad,
                 place=Place(rank=trainer.global_rank, world=trainer.world_size),
                 ended=lambda: self.listening.asked > 0,
@@ -115,6 +116,14 @@ class Validation(L.Callback):
             self.progress.foreground = scores.get("ari_foreground")
         self.saving.save(trainer, pl_module, scores=scores, score=self.preference(scores))
 
+    def together(self) -> Sequence[Sequence[int]] | None:
+        """Places of held-out pictures that are one batch, such as a clip's frames; None: as many as fit."""
+        return None
+
+    def shown(self, pictures: int, *, most: int) -> Sequence[int]:
+        """Which of a batch's pictures are drawn."""
+        return range(min(most, pictures))
+
     def scores(self, module: Training) -> dict[str, float]:
         """What a validation finds, by name."""
         assert isinstance(module, ImageTraining)
@@ -132,19 +141,17 @@ class Validation(L.Callback):
         """A picture of what is found in each picture of a batch."""
         assert isinstance(module, ImageTraining)
         model, seen = module.model, batch.tokens(module.device)
-        output = model.from_tokens(seen, decode=model.decoder.gives_map, generator=_noise())
-        labels = _labels(output, batch).cpu()
-        return [
-            overlay(_pixels(image), found.numpy().astype(np.int32))
-            for image, found in zip(batch.images, labels, strict=True)
-        ]
+        output = model.from_tokens(seen, decode=model.decoder.gives_map, generator=fixed_noise())
+        labels = labels_of(output, batch).cpu()
+        return [painted(image, found) for image, found in zip(batch.images, labels, strict=True)]
 
     @torch.no_grad()
     def _draw(self, module: Training, step: int) -> None:
         """Pictures of the first held-out images, under `pictures/` in the run's folder."""
         first = self.held_out[0]
-        shown = zip(first.images[:_PICTURES], self.drawn(module, first), strict=False)
-        rows = [[_pixels(image), picture] for image, picture in shown]
+        pictures = self.drawn(module, first)
+        places = self.shown(len(pictures), most=_PICTURES)
+        rows = [[_pixels(first.images[place]), pictures[place]] for place in places]
         sheet = contact_sheet(rows, titles=["image", f"step {step}"])
         file = self.folder / "pictures" / f"step-{step:06d}.png"
         write_atomic(file, lambda stream: Image.fromarray(sheet).save(stream, "PNG"))
@@ -152,6 +159,11 @@ class Validation(L.Callback):
 
 def _pixels(image: UInt8[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
     return np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+
+
+def painted(image: UInt8[Tensor, "3 h w"], labels: Int64[Tensor, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture under the colours of its segments."""
+    return overlay(_pixels(image), labels.numpy().astype(np.int32))
 
 
 @torch.no_grad()
@@ -169,29 +181,31 @@ def validate(model: ImageModel, held_out: Sequence[HeldOut], *, device: torch.de
 
 def _scores(model: ImageModel, batch: HeldOut, *, device: torch.device) -> dict[str, Tensor]:
     """Values of each image, float64, on the CPU."""
-    generator = _noise()
+    generator = fixed_noise()
     output = model.from_tokens(batch.tokens(device), generator=generator)
-    error = _reconstruction_error(model, output, generator=generator)
+    error = reconstruction_error(model, output, generator=generator)
     found = {"reconstruction": error.double(), "slots_kept": output.mask.sum(dim=1).double()}
     if batch.masks is not None:
-        labels = _labels(output, batch)
+        labels = labels_of(output, batch)
         valid = None if batch.valid is None else batch.valid.to(device)
         scores = scores_by(_RULES, labels, batch.masks.to(device), valid=valid)
         found |= {name: getattr(scores, name) for name in ("ari", "ari_foreground", "mbo", "miou")}
     return {name: value.cpu() for name, value in found.items()}
 
 
-def _noise() -> torch.Generator:
-    return torch.Generator().manual_seed(_NOISE_SEED)  # the same queries at every validation
+def fixed_noise() -> torch.Generator:
+    """The same queries at every validation."""
+    return torch.Generator().manual_seed(_NOISE_SEED)
 
 
-def _labels(output: SlotOutput, batch: HeldOut) -> Int64[Tensor, "b h w"]:
+def labels_of(output: SlotOutput, batch: HeldOut) -> Int64[Tensor, "b h w"]:
+    """Segment of each pixel, by the decoder's map if it has one."""
     attention = output.decoder_attention if output.decoder_attention is not None else output.attention[-1]
     height, width = batch.images.shape[-2:]
     return label_map(attention, grid=batch.grid, size=(height, width), kept=output.mask)
 
 
-def _reconstruction_error(
+def reconstruction_error(
     model: ImageModel, output: SlotOutput, *, generator: torch.Generator
 ) -> Float[Tensor, " b"]:
     """At the task that training sets: a decoder that is given all tokens need not ask the slots."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -28,6 +28,9 @@ from dias.provenance import record
 # `ShownFrame.size` a side. The same number in another frame is the same segment. It may look at some frames
 # before it answers for the first (and so work in batches): as many stay in memory.
 ClipPredictor = Callable[[Iterator[ShownFrame]], Iterable[Tensor]]
+
+# The same of several at once: each frame gets a label map of every one.
+ClipPredictors = Callable[[Iterator[ShownFrame]], Iterable[Sequence[Tensor]]]
 
 
 def evaluate_clips(
@@ -55,12 +58,45 @@ def evaluate_clips(
             it has frames, or maps of another size.
         SampleError: a frame cannot be read and `bad_clips` is "stop".
     """
-    found, names, skipped, start = list[OneClip](), list[str](), list[str](), 0
+    return evaluate_together(
+        lambda frames: ((labels,) for labels in predict(frames)),
+        clips,
+        rules,
+        names=[name],
+        bad_clips=bad_clips,
+        progress=progress,
+    )[0]
+
+
+def evaluate_together(
+    predict: ClipPredictors,
+    clips: ClipSource,
+    rules: Rules = DIAS,
+    *,
+    names: Sequence[str],
+    bad_clips: Literal["stop", "skip"] = "stop",
+    progress: bool = True,
+) -> tuple[ClipEvaluation, ...]:
+    """Measure several label maps of each frame in one pass over the clips; otherwise as `evaluate_clips`.
+
+    Args:
+        predict: gives of one frame after another as many label maps as there are names.
+        clips: with masks.
+        rules: of the protocol.
+        names: of what is measured.
+        bad_clips: as there.
+        progress: likewise.
+
+    Raises:
+        DiasError: likewise.
+        SampleError: likewise.
+    """
+    found, read, skipped, start = list[list[OneClip]](), list[str](), list[str](), 0
     with ProgressLine("evaluate clips", total=len(clips), shown=progress) as line:
         for clip in range(len(clips)):
             try:
-                found.append(_scored(predict, clips, clip, start=start, rules=rules))
-                names.append(clips.name(clip))
+                found.append(_scored(predict, clips, clip, start=start, rules=rules, ways=len(names)))
+                read.append(clips.name(clip))
             except SampleError as error:
                 if bad_clips == "stop":
                     raise
@@ -69,21 +105,46 @@ def evaluate_clips(
             line.step()
     if not found:
         raise DiasError(f"evaluation: none of the {len(clips)} clips could be read; check the data folder")
+    data = clips.fingerprint()
+    return tuple(
+        _evaluation(
+            [one[way] for one in found],
+            name=name,
+            rules=rules,
+            names=tuple(read),
+            skipped=tuple(skipped),
+            provenance=record(data=data).to_dict(),
+        )
+        for way, name in enumerate(names)
+    )
+
+
+def _evaluation(
+    found: Sequence[OneClip],
+    *,
+    name: str,
+    rules: Rules,
+    names: tuple[str, ...],
+    skipped: tuple[str, ...],
+    provenance: dict[str, Any],
+) -> ClipEvaluation:
     return ClipEvaluation(
         name=name,
         rules=rules,
-        names=tuple(names),
+        names=names,
         frames=np.array([one.frames for one in found], dtype=np.int64),
         whole=ClipScores(**{metric: _reals([one.whole[metric] for one in found]) for metric in SEGMENTATION}),
         per_frame=_per_frame(found),
         tracks=_tracks(found),
         true_segments=_counts([one.true_segments for one in found]),
-        skipped=tuple(skipped),
-        provenance=record(data=clips.fingerprint()).to_dict(),
+        skipped=skipped,
+        provenance=provenance,
     )
 
 
-def _scored(predict: ClipPredictor, clips: ClipSource, clip: int, *, start: int, rules: Rules) -> OneClip:
+def _scored(
+    predict: ClipPredictors, clips: ClipSource, clip: int, *, start: int, rules: Rules, ways: int
+) -> list[OneClip]:
     """Score a clip while it is read: of each frame that was looked at, the truth waits for its labels."""
     waiting: deque[FrameTruth] = deque()
 
@@ -92,25 +153,26 @@ def _scored(predict: ClipPredictor, clips: ClipSource, clip: int, *, start: int,
             waiting.append(truth)
             yield frame
 
-    scorer, length = ClipScorer(rules), clips.length(clip)
-    for labels in predict(shown()):
+    scorers, length = [ClipScorer(rules) for _ in range(ways)], clips.length(clip)
+    for several in predict(shown()):
         if not waiting:
             raise DiasError(
                 f"{clips.name(clip)}: got label maps for more frames than were looked at; give one for each"
             )
         truth = waiting.popleft()
-        if labels.shape != truth.mask.shape:
-            raise DiasError(
-                f"{truth.name}: the label map is {tuple(labels.shape)}, expected {tuple(truth.mask.shape)}; "
-                "give maps of ShownFrame.size pixels a side"
-            )
-        valid = None if truth.valid is None else truth.valid.to(labels.device)
-        scorer.add(labels, truth.mask.to(labels.device), valid=valid)
-    if scorer.frames != length:
+        for scorer, labels in zip(scorers, several, strict=True):
+            if labels.shape != truth.mask.shape:
+                raise DiasError(
+                    f"{truth.name}: the label map is {tuple(labels.shape)}, expected "
+                    f"{tuple(truth.mask.shape)}; give maps of ShownFrame.size pixels a side"
+                )
+            valid = None if truth.valid is None else truth.valid.to(labels.device)
+            scorer.add(labels, truth.mask.to(labels.device), valid=valid)
+    if scorers[0].frames != length:
         raise DiasError(
-            f"{clips.name(clip)}: got {scorer.frames} label maps for {length} frames; give one for each"
+            f"{clips.name(clip)}: got {scorers[0].frames} label maps for {length} frames; give one for each"
         )
-    return scorer.finished()
+    return [scorer.finished() for scorer in scorers]
 
 
 def _per_frame(found: Sequence[OneClip]) -> FrameScores:

@@ -68,7 +68,7 @@ def clips_for(source: ImageSource, file: Path) -> ClipSource:
         FileError: nothing can be written there.
     """
     if not isinstance(source, ClipFrames):
-        raise DiasError(f"{file}: would hold scores of clips, but the data set has images; leave it out")
+        raise DiasError(f"{file}: would hold scores of clips, but the data set has images; give clips")
     check_writable(file)
     return source.clips
 
