@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,13 +14,17 @@ from dias.backbones import Backbone, BackboneConfig
 from dias.config import from_dict, to_dict
 from dias.errors import CheckpointError
 from dias.files import write_atomic
+from dias.models.clip import ClipModel, ClipModelConfig
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.nn.tokenizers import TokenizerPart
 from dias.provenance import Provenance, record
 
 FORMAT = "dias-checkpoint-1"
+CLIP_FORMAT = "dias-clip-checkpoint-1"
 TOKENIZER_FORMAT = "dias-tokenizer-1"
 _NAMES = ("best.safetensors", "last.safetensors")
+
+AnyModel = TypeVar("AnyModel", ImageModel, ClipModel)
 
 
 def save_model(
@@ -40,18 +44,20 @@ def save_model(
         notes: anything that JSON can hold, such as step and validation scores.
         half: store fp16, for weights that are shipped.
     """
-    state = model.head_state()
-    if half:
-        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
-    weights = model.backbone.weights if model.backbone is not None else None
-    header = {
-        "format": FORMAT,
-        "model": json.dumps(to_dict(model.config)),
-        "backbone": json.dumps(None if weights is None else asdict(weights)),
-        "provenance": json.dumps((provenance or record()).to_dict()),
-        "notes": json.dumps(notes or {}),
-    }
-    _write(file, state, header)
+    _save(file, model, model.backbone, FORMAT, provenance=provenance, notes=notes, half=half)
+
+
+def save_clip_model(
+    file: Path,
+    model: ClipModel,
+    *,
+    provenance: Provenance | None = None,
+    notes: dict[str, Any] | None = None,
+    half: bool = False,
+) -> None:
+    """Write a model of clips; otherwise as `save_model`."""
+    backbone = model.image.backbone
+    _save(file, model, backbone, CLIP_FORMAT, provenance=provenance, notes=notes, half=half)
 
 
 def save_tokenizer(
@@ -87,7 +93,9 @@ def fill_tokenizer(model: ImageModel, file: Path) -> None:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Settings, provenance and notes of a checkpoint, without building anything.
+    """Format, settings, provenance and notes of a checkpoint, without building anything.
+
+    Its format is `FORMAT`, of images, or `CLIP_FORMAT`.
 
     Raises:
         CheckpointError: there is none at `path`, it is damaged, or it is not one of ours.
@@ -102,18 +110,19 @@ def describe(path: Path) -> dict[str, Any]:
             f"is no readable safetensors file ({error})",
             do="it may be truncated: copy or train it again",
         ) from None
-    if header.get("format") != FORMAT:
+    if header.get("format") not in (FORMAT, CLIP_FORMAT):
         raise CheckpointError(
             file,
             f"has format {header.get('format')!r}, expected {FORMAT!r}",
             do="authors' .pth files are converted by `dias import-official`",
         )
     try:
-        return {name: json.loads(header[name]) for name in ("model", "backbone", "provenance", "notes")}
+        parts = {name: json.loads(header[name]) for name in ("model", "backbone", "provenance", "notes")}
     except (KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(
             file, f"has a damaged header ({error})", do="train or convert it again"
         ) from None
+    return parts | {"format": header["format"]}
 
 
 def load_model(
@@ -137,23 +146,44 @@ def load_model(
             one it was trained on.
     """
     header, file = describe(path), find(path)
-    config = from_dict(ImageModelConfig, header["model"], where=f"{file}: model settings")
-    if isinstance(config.backbone, BackboneConfig):
-        local = weights or _moved(config.backbone.path, file)
-        config = replace(config, backbone=replace(config.backbone, path=local))
-    if backbone is None and with_backbone:
-        backbone = config.backbone.build()
-    model = config.build(backbone=backbone)
-    fill(model, file)
-    trained_on = header["backbone"]
-    if backbone is not None and trained_on and trained_on["sha256"] != backbone.weights.sha256:
+    if header["format"] == CLIP_FORMAT:
         raise CheckpointError(
             file,
-            f"was trained on backbone weights {trained_on['sha256'][:12]} ({trained_on['source']}), found "
-            f"{backbone.weights.sha256[:12]} ({backbone.weights.source})",
-            do="give the right ones with --weights",
+            "holds a model of clips, not of pictures",
+            do="use it on videos (`dias track`), score it on clips (`dias eval`), or load it with "
+            "dias.checkpoints.load_clip_model",
         )
-    return model.eval()
+    config = from_dict(ImageModelConfig, header["model"], where=f"{file}: model settings")
+    config = _with_local_backbone(config, file, weights)
+    if backbone is None and with_backbone:
+        backbone = config.backbone.build()
+    return _filled(config.build(backbone=backbone), backbone, file, trained_on=header["backbone"])
+
+
+def load_clip_model(
+    path: Path,
+    *,
+    with_backbone: bool = True,
+    weights: str | None = None,
+    backbone: Backbone | None = None,
+) -> ClipModel:
+    """Build the model of clips that a checkpoint describes; otherwise as `load_model`.
+
+    Raises:
+        CheckpointError: as `load_model`; or it is a model of pictures.
+    """
+    header, file = describe(path), find(path)
+    if header["format"] == FORMAT:
+        raise CheckpointError(
+            file,
+            "holds a model of pictures, not of clips",
+            do="give one that a recipe of clips trained",
+        )
+    config = from_dict(ClipModelConfig, header["model"], where=f"{file}: model settings")
+    config = replace(config, image=_with_local_backbone(config.image, file, weights))
+    if backbone is None and with_backbone:
+        backbone = config.image.backbone.build()
+    return _filled(config.build(backbone=backbone), backbone, file, trained_on=header["backbone"])
 
 
 def find(path: Path) -> Path:
@@ -172,6 +202,29 @@ def find(path: Path) -> Path:
     raise CheckpointError(path, problem, do="give a .safetensors file or a folder that `dias train` wrote")
 
 
+def _with_local_backbone(config: ImageModelConfig, file: Path, weights: str | None) -> ImageModelConfig:
+    """The same settings with the backbone's weights where they are on this machine, if it has any."""
+    if not isinstance(config.backbone, BackboneConfig):
+        return config
+    local = weights or _moved(config.backbone.path, file)
+    return replace(config, backbone=replace(config.backbone, path=local))
+
+
+def _filled(
+    model: AnyModel, backbone: Backbone | None, file: Path, *, trained_on: dict[str, str] | None
+) -> AnyModel:
+    """The model with a file's weights, in evaluation mode, on the backbone that it was trained on."""
+    fill(model, file)
+    if backbone is not None and trained_on and trained_on["sha256"] != backbone.weights.sha256:
+        raise CheckpointError(
+            file,
+            f"was trained on backbone weights {trained_on['sha256'][:12]} ({trained_on['source']}), found "
+            f"{backbone.weights.sha256[:12]} ({backbone.weights.source})",
+            do="give the right ones with --weights",
+        )
+    return model.eval()
+
+
 def _moved(path: str | None, file: Path) -> str | None:
     """A backbone's local path; beside the checkpoint, if it was moved along with it."""
     if path is None or Path(path).expanduser().exists():
@@ -180,13 +233,36 @@ def _moved(path: str | None, file: Path) -> str | None:
     return str(beside) if beside.exists() else path
 
 
-def fill(model: ImageModel, file: Path) -> None:
+def fill(model: ImageModel | ClipModel, file: Path) -> None:
     """Copy a checkpoint's weights into a model of the same architecture.
 
     Raises:
         CheckpointError: the file is damaged, or its weights are not the model's.
     """
     _copy(file, model.head_state())
+
+
+def _save(
+    file: Path,
+    model: ImageModel | ClipModel,
+    backbone: Backbone | None,
+    form: str,
+    *,
+    provenance: Provenance | None,
+    notes: dict[str, Any] | None,
+    half: bool,
+) -> None:
+    state = model.head_state()
+    if half:
+        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    header = {
+        "format": form,
+        "model": json.dumps(to_dict(model.config)),
+        "backbone": json.dumps(None if backbone is None else asdict(backbone.weights)),
+        "provenance": json.dumps((provenance or record()).to_dict()),
+        "notes": json.dumps(notes or {}),
+    }
+    _write(file, state, header)
 
 
 def _write(file: Path, state: dict[str, Tensor], header: dict[str, str]) -> None:

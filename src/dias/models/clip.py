@@ -236,6 +236,11 @@ class ClipModel(nn.Module):
         twin.config = replace(self.config, image=twin.image.config)
         return twin
 
+    def head_state(self) -> dict[str, Tensor]:
+        """Every weight but the frozen backbone's."""
+        frozen = "image.backbone."
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
+
     def _next_queries(
         self, state: ClipState, features: Float[Tensor, "b m c"], *, generator: Chance
     ) -> Float[Tensor, "b n d"]:
