@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dias.checkpoints import load_model
+from dias.checkpoints import CLIP_FORMAT, describe, load_clip_model, load_model
 from dias.data.images import read_image
 from dias.errors import SettingError
 from dias.inference.segment import Segmentation, Segmenter
-from dias.models.image import ImageModel
+from dias.models import ClipModel, ImageModel, following
 
 
 def load(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ImageModel:
@@ -28,12 +28,42 @@ def load(path: str | Path, *, weights: str | None = None, device: str = "auto") 
         WeightsError: the backbone's weights cannot be found.
         SettingError: there is no such device.
     """
-    best = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load_model(Path(path), weights=weights)
+    return load_model(Path(path), weights=weights).to(_device(device))
+
+
+def load_tracking(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ClipModel:
+    """Load what can follow objects: a model of clips, or one of images that does (`models.following`).
+
+    Args:
+        path: as for `load`; so are the others.
+        weights: of the backbone.
+        device: where it goes.
+
+    Raises:
+        DiasError: as for `load`; or it is a model of images that cannot go on after the first frame.
+    """
+    of_clips = describe(Path(path))["format"] == CLIP_FORMAT
+    model = (
+        load_clip_model(Path(path), weights=weights)
+        if of_clips
+        else following(load_model(Path(path), weights=weights))
+    )
+    return model.to(_device(device))
+
+
+def _device(name: str) -> torch.device:
+    """What a user calls a device.
+
+    Raises:
+        SettingError: there is no such one.
+    """
     try:
-        return model.to(torch.device(best if device == "auto" else device))
+        best = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch.device(best if name == "auto" else name)
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch says it in both ways
-        raise SettingError("device", device, f"cannot be used ({str(error).splitlines()[0]})") from None
+        raise SettingError("device", name, f"cannot be used ({str(error).splitlines()[0]})") from None
+    return device
 
 
 def segment(

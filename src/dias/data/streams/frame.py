@@ -1,5 +1,6 @@
 """A frame of a stream, what every stream is, and which of its frames are wanted."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -71,3 +72,12 @@ def chosen(
             return
         if place % every == 0:
             yield frame
+
+
+def expected(stream: FrameStream, *, seconds: float | None, every: int) -> int | None:
+    """About how many frames `chosen` will give; None: nobody knows."""
+    count = stream.expected
+    if seconds is not None and stream.rate is not None:
+        within = math.ceil(seconds * stream.rate)
+        count = within if count is None else min(count, within)
+    return None if count is None else -(-count // every)
