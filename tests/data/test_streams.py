@@ -120,6 +120,9 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path: Path) -> None:
         open_stream("/dev/video99")
     with pytest.raises(FileError, match="is no camera"):
         list(open_stream("/dev/null"))
+    for start in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(SettingError, match="is no time"):
+            open_stream(str(tmp_path / "text.mp4"), start=start)
     with pytest.raises(SettingError, match="times of its own"):
         open_stream(str(videos.write(tmp_path / "a.mp4", 1)), rate=12.0)
 

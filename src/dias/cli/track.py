@@ -25,7 +25,7 @@ def track(
     ] = "aggregation",
     start: Annotated[float, Option(min=0, help="Seconds at the beginning that are left out.")] = 0.0,
     seconds: Annotated[
-        float | None, Option(min=0, help="How much of the video is taken; all if not given.")
+        float | None, Option(min=0.001, help="How much of the video is taken; all if not given.")
     ] = None,
     every: Annotated[int, Option(min=1, help="Take one of so many frames.")] = 1,
     rate: Annotated[

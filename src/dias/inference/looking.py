@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int32, UInt8
+from jaxtyping import Float, Int32, UInt8
 from torch import Tensor
 
 from dias.backbones import Backbone
@@ -52,27 +52,13 @@ def seeing(backbone: Backbone, size: int) -> Backbone:
     return backbone.unresized()
 
 
-def winners(
-    maps: Float[Tensor, "n m"],
-    seen: Seen,
-    *,
-    grid: tuple[int, int],
-    kept: Bool[Tensor, " n"] | None = None,
-) -> Int32[np.ndarray, "h w"]:
-    """Number of the strongest map at each pixel of the original picture, -1 outside the view.
-
-    Args:
-        maps: over the tokens.
-        seen: the picture.
-        grid: rows and columns of tokens.
-        kept: maps that may win; all if None.
-    """
+def winners(maps: Float[Tensor, "n m"], seen: Seen, *, grid: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
+    """Number of the strongest map at each pixel of the original picture, -1 outside the view."""
     x0, y0, x1, y1 = seen.view.box
     height, width = y1 - y0, x1 - x0
     scale = min(1.0, _LARGEST_MAP / max(height, width))
     small = max(1, round(height * scale)), max(1, round(width * scale))
-    may_win = None if kept is None else kept[None]
-    labels = label_map(maps[None], grid=grid, size=small, kept=may_win)[0].to(torch.int32).cpu().numpy()
+    labels = label_map(maps[None], grid=grid, size=small)[0].to(torch.int32).numpy()
     if small != (height, width):
         rows = np.arange(height) * small[0] // height
         columns = np.arange(width) * small[1] // width

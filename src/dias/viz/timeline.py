@@ -85,13 +85,13 @@ def _axis(
     for column in range(0, columns + 1, step):
         x = _LEFT + column * wide
         pen.line((x, top, x, top + 4), fill=_INK)
-        pen.text((x, top + 6), _seconds(times[column]), fill=_INK, font=font, anchor="ma")
+        pen.text((x, top + 6), _clock(times[column], times[-1]), fill=_INK, font=font, anchor="ma")
 
 
-def _seconds(time: float) -> str:
-    """As people say it: 1.25 s, 12.5 s, 3:05, 1:02:03."""
-    if time < 60:
-        return f"{time:.2f} s" if time < 10 else f"{time:.1f} s"
+def _clock(time: float, last: float) -> str:
+    """As exactly as the last time of an axis asks for: 1.25 s, 12.5 s, 3:05, 1:02:03."""
+    if last < 60:
+        return f"{time:.2f} s" if last < 10 else f"{time:.1f} s"
     minutes, seconds = divmod(round(time), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if last >= 3600 else f"{minutes}:{seconds:02d}"

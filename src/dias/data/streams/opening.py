@@ -1,5 +1,6 @@
 """What a user points at, opened as a stream of frames."""
 
+import math
 import stat
 from pathlib import Path
 
@@ -22,9 +23,11 @@ def open_stream(where: str, *, start: float = 0.0, rate: float | None = None) ->
     Raises:
         SampleError: a file is no video, or is missing.
         FileError: a folder holds no picture, or there is no such camera.
-        SettingError: a rate is given to what has its own.
+        SettingError: a rate is given to what has its own, or the start is no number of seconds.
         DiasError: PyAV is not installed.
     """
+    if not 0 <= start < math.inf:
+        raise SettingError("--start", start, "is no time, expected seconds from 0 on")
     path = Path(where).expanduser()
     if where != PIPE and path.is_dir():
         return FolderStream(path, rate=rate or _USUAL_RATE, start=start)

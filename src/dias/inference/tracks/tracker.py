@@ -15,7 +15,7 @@ from dias.backbones import Tokens
 from dias.data.samples import Skipped
 from dias.data.streams import StreamFrame
 from dias.errors import DiasError, SampleError, SettingError
-from dias.inference.looking import USUAL_SIZE, Fit, Seen, see, seeing, winners
+from dias.inference.looking import UNSEEN, USUAL_SIZE, Fit, Seen, see, seeing, winners
 from dias.models import ClipModel, ClipState, SlotOutput
 from dias.models.clip_frames import one_frame
 from dias.precision import arithmetic
@@ -149,11 +149,12 @@ class Tracker:
         decoded = output.decoder_attention
         maps: Tensor = output.attention[-1] if decoded is None else decoded
         kept = output.mask[0].cpu()
+        slots = np.append(torch.nonzero(kept)[:, 0].numpy(), UNSEEN).astype(np.int32)  # the last: of UNSEEN
         return Tracked(
             number=frame.number,
             time=frame.time,
             picture=frame.picture,
-            labels=winners(maps[0].float().cpu(), seen, grid=grid, kept=kept),
+            labels=slots.take(winners(maps[0].float().cpu()[kept], seen, grid=grid), mode="wrap"),
             slots=output.slots[0].float().cpu().numpy(),
             kept=kept.numpy(),
         )
