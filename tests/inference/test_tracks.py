@@ -229,18 +229,18 @@ def test_a_live_stream_is_dropped_not_queued_when_the_model_is_too_slow(tmp_path
         ages.append(time.perf_counter() - began)
 
     result = save_tracks(
-        SlowTracker(0.06), Frames(live, live=True), tmp_path, origin=record(), on_frame=on_frame
+        SlowTracker(0.1), Frames(live, live=True), tmp_path, origin=record(), on_frame=on_frame
     )
     assert result.frames + result.dropped == 100
-    assert 2 < result.frames < 25  # 1 s of frames, 0.06 s each at least
-    assert result.rate < 1 / 0.06
-    assert ages[-1] < 3  # queued, it would be 100 x 0.06 s
+    assert 1 < result.frames < 20  # 1 s of frames, 0.1 s each at least
+    assert result.rate < 1 / 0.1
+    assert ages[-1] < 6  # queued, it would be 100 x 0.1 s
     with np.load(tmp_path / "slots.npz") as stored:
         numbers, times = stored["frames"], stored["times"]
     assert numbers[-1] == 99  # the newest, not the oldest
     assert times.tolist() == pytest.approx((numbers / 100).tolist())
     delays = np.array(ages) - times
-    assert delays[len(delays) // 2 :].max() < delays.min() + 0.5  # it does not fall behind
+    assert delays[len(delays) // 2 :].max() < delays.min() + 1  # it does not fall behind
     with av.open(str(tmp_path / "tracks.mp4")) as container:
         shown = [frame.time for frame in container.decode(video=0)]
     assert shown == pytest.approx((times - times[0]).tolist(), abs=1e-4)
