@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from dias.models import ClipModel, ClipModelConfig, ImageModelConfig
-from dias.nn.chance import Chance
 from dias.nn.decoders import BroadcastMLPConfig
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.competition import Competition
 from dias.nn.slots.continuity import ContinuityConfig
 from dias.nn.slots.queries import NormalSeparateConfig
-from dias.nn.slots.transitions import Past, Transition
+from dias.nn.slots.transitions import StillTransitionConfig
 
 SIDE, COLOURS = 6, 8
 Life = Sequence[tuple[int, int]]  # first frame, and the one after the last; one pair an appearance
@@ -53,23 +52,16 @@ def soft_k_means(
             aggregation=replace(AggregationConfig(slot_dim=COLOURS, threshold=0.1), **aggregation),  # type: ignore[arg-type]
             decoder=BroadcastMLPConfig(layers=1, hidden=16),
         ),
+        transition=StillTransitionConfig(),
         continuity=ContinuityConfig(enter=enter),
     )
     model = config.build().eval()
-    model.transition = Stays()
     model.image.projection = Plain()
     model.image.aggregation.competition.load_state_dict(_k_means(model.image.aggregation.competition))
     near = torch.eye(COLOURS)[list(starts)] + 0.05 * torch.randn(len(starts), COLOURS)
     with torch.no_grad():
         model.image.queries.mean.copy_(near[None])
     return model
-
-
-class Stays(Transition):
-    """The next frame's queries are this one's slots."""
-
-    def forward(self, past: Past, features: Tensor, *, generator: Chance = None) -> Tensor:
-        return past.slots[-1]
 
 
 class Plain(nn.Identity):

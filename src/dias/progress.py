@@ -9,12 +9,12 @@ class ProgressLine:
 
     Args:
         what: is being done, in a word.
-        total: things there are to do.
+        total: things there are to do; None: nobody knows.
         done: of them already.
         shown: False says nothing.
     """
 
-    def __init__(self, what: str, *, total: int, done: int = 0, shown: bool = True) -> None:
+    def __init__(self, what: str, *, total: int | None, done: int = 0, shown: bool = True) -> None:
         self._bar = Progress(
             TextColumn(what),
             BarColumn(bar_width=16),

@@ -82,8 +82,9 @@ def write_changing_size(file: Path, frames: int = 10) -> Path:
 
 
 def write_cut_short(file: Path, share: float = 0.6) -> Path:
-    """Write an MP4 whose index, at the front, promises frames that are no longer there."""
-    with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
+    """Write a video that promises (an MP4: in an index at the front) frames that are no longer there."""
+    options = {"movflags": "faststart"} if file.suffix in (".mp4", ".mov") else {}
+    with av.open(str(file), "w", options=options) as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for number in range(30):

@@ -5,9 +5,11 @@ from torch import Tensor, nn
 from dias.errors import SettingError
 from dias.nn.chance import Share
 from dias.nn.slots.transitions import (
+    AnyTransition,
     EncoderTransitionConfig,
     PairTransitionConfig,
     Past,
+    StillTransitionConfig,
     Transition,
 )
 from dias.nn.slots.transitions.pair import PairTransition
@@ -16,7 +18,7 @@ from dias.nn.transformer import Attention
 KINDS = [EncoderTransitionConfig(heads=2), PairTransitionConfig(heads=2, window=4)]
 
 
-def build(config: EncoderTransitionConfig | PairTransitionConfig) -> Transition:
+def build(config: AnyTransition) -> Transition:
     torch.manual_seed(0)
     return config.build(dim=8, feature_dim=6)
 
@@ -145,3 +147,10 @@ def test_a_part_of_a_batch_draws_what_it_would_in_the_whole(config: EncoderTrans
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(SettingError, match=r"model\.transition\.heads: 3 must divide the width of a slot, 8"):
         EncoderTransitionConfig(heads=3).build(dim=8, feature_dim=6)
+
+
+def test_still_gives_the_last_slots_and_has_nothing_to_learn() -> None:
+    still = build(StillTransitionConfig())
+    given = past(3)
+    assert still(given, torch.zeros(3, 4, 6)) is given.slots[-1]
+    assert not still.state_dict()

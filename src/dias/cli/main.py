@@ -20,6 +20,7 @@ from dias.cli import (
     segment,
     slots,
     synth,
+    track,
     train,
 )
 from dias.errors import DiasError, Interrupted
@@ -35,6 +36,7 @@ app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
+app.command("track")(track.track)
 app.command("edit")(edit.edit)
 app.command("slots")(slots.slots)
 app.command("cache")(cache.cache)

@@ -15,7 +15,8 @@ from PIL import Image
 from dias.data.samples import ImageSource, Skipped, picture_of
 from dias.errors import DiasError, FileError
 from dias.files import atomic
-from dias.inference.segment import UNSEEN, Segmentation, Segmenter
+from dias.inference.looking import UNSEEN
+from dias.inference.segment import Segmentation, Segmenter
 from dias.inference.writers import Writers
 from dias.interop.coco_json import CocoWriter
 from dias.provenance import record

@@ -14,19 +14,13 @@ from jaxtyping import Bool, Float, Float32, Int32, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from dias.backbones import Backbone
 from dias.data.images import as_rgb
-from dias.data.samples import ImageSample, ImageSource, Skipped, picture_of
-from dias.data.transforms import View, centre_view, look
+from dias.data.samples import ImageSource, Skipped, picture_of
 from dias.errors import DiasError, SampleError, SettingError
+from dias.inference.looking import UNSEEN, USUAL_SIZE, Fit, Seen, see, seeing, winners
 from dias.masks.boxes import boxes_from_labels
-from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.precision import arithmetic
-
-UNSEEN = -1  # label of pixels outside what the model saw
-_USUAL_SIZE = 224
-_LARGEST_MAP = 512  # pixels; soft maps of 16 x 16 tokens hold nothing finer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +68,6 @@ class Segmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """A picture as the model sees it; of the original only the size (height, width) is kept."""
-
-    name: str
-    size: tuple[int, int]
-    view: View
-    picture: UInt8[np.ndarray, "s s 3"]
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Found:
     """What the model says about a batch, on the CPU."""
 
@@ -124,13 +108,13 @@ class Segmenter:
         map: Literal["aggregation", "decoder"] = "aggregation",
         size: int | None = None,
         batch: int = 16,
-        fit: Literal["whole", "centre"] = "whole",
+        fit: Fit = "whole",
         seed: int = 0,
     ) -> None:
         if model.backbone is None:
             raise DiasError("segmentation: the model has no backbone; load it with one (dias.load)")
-        self.size = size or model.backbone.input_size or _USUAL_SIZE
-        self.model, self.backbone = model.eval(), _seeing(model.backbone, self.size)
+        self.size = size or model.backbone.input_size or USUAL_SIZE
+        self.model, self.backbone = model.eval(), seeing(model.backbone, self.size)
         self.map, self.batch, self.fit, self.seed = map, batch, fit, seed
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
@@ -157,10 +141,10 @@ class Segmenter:
             source: pictures; one that cannot be read comes back as `Skipped`.
             compare: fill in `stages`.
         """
-        waiting: list[_Seen | Skipped] = []
+        waiting: list[Seen | Skipped] = []
         for item in self._read_ahead(source):
             waiting.append(item)
-            if sum(isinstance(one, _Seen) for one in waiting) == self.batch:
+            if sum(isinstance(one, Seen) for one in waiting) == self.batch:
                 yield from self._segment(waiting, compare=compare)
                 waiting = []
         yield from self._segment(waiting, compare=compare)
@@ -171,13 +155,13 @@ class Segmenter:
         done: list[Segmentation] = []
         for start in range(0, len(images), self.batch):
             chosen = range(start, min(start + self.batch, len(images)))
-            seen = [self._see(as_rgb(images[index]), name=str(index)) for index in chosen]
+            seen = [self._see(as_rgb(images[index]), str(index)) for index in chosen]
             done += [one for one in self._segment(seen, compare=compare) if isinstance(one, Segmentation)]
         return done
 
-    def _read_ahead(self, source: ImageSource) -> Iterator[_Seen | Skipped]:
+    def _read_ahead(self, source: ImageSource) -> Iterator[Seen | Skipped]:
         pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="dias-read")
-        reading: deque[Future[_Seen | Skipped]] = deque()
+        reading: deque[Future[Seen | Skipped]] = deque()
         try:
             for index in range(len(source)):
                 reading.append(pool.submit(self._read, source, index))
@@ -188,27 +172,19 @@ class Segmenter:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _read(self, source: ImageSource, index: int) -> _Seen | Skipped:
+    def _read(self, source: ImageSource, index: int) -> Seen | Skipped:
         try:
-            return self._see(picture_of(source, index).image, name=source.name(index))
+            return self._see(picture_of(source, index).image, source.name(index))
         except SampleError as error:
             return Skipped(name=source.name(index), reason=error.problem)
         except (OSError, MemoryError) as error:
             return Skipped(name=source.name(index), reason=f"cannot be read ({error})")
 
-    def _see(self, image: UInt8[np.ndarray, "h w 3"], *, name: str) -> _Seen:
-        height, width = image.shape[:2]
-        if self.fit == "centre":
-            view = centre_view(height, width, size=self.size)
-        else:
-            view = View(box=(0, 0, width, height), flip=False, size=self.size)
-        picture = look(ImageSample(image=image, name=name), view).image
-        return _Seen(name=name, size=(height, width), view=view, picture=picture)
+    def _see(self, image: UInt8[np.ndarray, "h w 3"], name: str) -> Seen:
+        return see(image, name=name, size=self.size, fit=self.fit)
 
-    def _segment(
-        self, items: Sequence[_Seen | Skipped], *, compare: bool
-    ) -> Iterator[Segmentation | Skipped]:
-        seen = [item for item in items if isinstance(item, _Seen)]
+    def _segment(self, items: Sequence[Seen | Skipped], *, compare: bool) -> Iterator[Segmentation | Skipped]:
+        seen = [item for item in items if isinstance(item, Seen)]
         found = self._find(seen, compare=compare) if seen else None
         number = 0
         for item in items:
@@ -220,7 +196,7 @@ class Segmenter:
                 number += 1
 
     @torch.inference_mode()
-    def _find(self, seen: Sequence[_Seen], *, compare: bool) -> _Found:
+    def _find(self, seen: Sequence[Seen], *, compare: bool) -> _Found:
         pictures = torch.from_numpy(np.stack([one.picture for one in seen])).permute(0, 3, 1, 2)
         pictures = pictures.to(self.queries.device)
         tokens = self.model.see(pictures, backbone=self.backbone)
@@ -245,23 +221,16 @@ class Segmenter:
         )
 
 
-def _seeing(backbone: Backbone, size: int) -> Backbone:
-    """The same weights, without the backbone's own resizing: the pictures come in the right size."""
-    if size % backbone.patch:
-        raise SettingError("size", size, f"must be a multiple of the patch, {backbone.patch} pixels")
-    return backbone.unresized()
-
-
-def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
+def _segmentation(seen: Seen, found: _Found, number: int) -> Segmentation:
     kept = found.kept[number]
     indices = torch.nonzero(kept)[:, 0]
-    labels = _winners(found.final[number][kept], seen, grid=found.grid)
+    labels = winners(found.final[number][kept], seen, grid=found.grid)
     stages = None
     if found.first is not None and found.last is not None:
         slot_of = np.append(indices.numpy(), UNSEEN).astype(np.int32)  # the last answers for -1
         stages = Stages(
-            first=_winners(found.first[number], seen, grid=found.grid),
-            last=_winners(found.last[number], seen, grid=found.grid),
+            first=winners(found.first[number], seen, grid=found.grid),
+            last=winners(found.last[number], seen, grid=found.grid),
             final=slot_of[labels],
         )
     return Segmentation(
@@ -276,21 +245,3 @@ def _segmentation(seen: _Seen, found: _Found, number: int) -> Segmentation:
         coverage=seen.view.box,
         stages=stages,
     )
-
-
-def _winners(maps: Float[Tensor, "n m"], seen: _Seen, *, grid: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
-    """Number of the strongest map at each pixel of the original picture, -1 outside the view."""
-    x0, y0, x1, y1 = seen.view.box
-    height, width = y1 - y0, x1 - x0
-    scale = min(1.0, _LARGEST_MAP / max(height, width))
-    small = max(1, round(height * scale)), max(1, round(width * scale))
-    labels = label_map(maps[None], grid=grid, size=small)[0].to(torch.int32).numpy()
-    if small != (height, width):
-        rows = np.arange(height) * small[0] // height
-        columns = np.arange(width) * small[1] // width
-        labels = labels.take(columns, axis=1).take(rows, axis=0)
-    if (height, width) == seen.size:
-        return labels
-    whole = np.full(seen.size, UNSEEN, dtype=np.int32)
-    whole[y0:y1, x0:x1] = labels
-    return whole

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dias.checkpoints import AnyModel, load_model
+from dias.checkpoints import CLIP_FORMAT, AnyModel, describe, load_clip_model, load_model
 from dias.data.images import read_image
 from dias.errors import SettingError
 from dias.inference.segment import Segmentation, Segmenter
-from dias.models.image import ImageModel
+from dias.models import ClipModel, ImageModel, following
 
 
 def load(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ImageModel:
@@ -31,17 +31,39 @@ def load(path: str | Path, *, weights: str | None = None, device: str = "auto") 
     return on_device(load_model(Path(path), weights=weights), device)
 
 
-def on_device(model: AnyModel, device: str) -> AnyModel:
-    """Move a model; "auto" takes a GPU when there is one.
+def load_tracking(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ClipModel:
+    """Load what can follow objects: a model of clips, or one of images that does (`models.following`).
+
+    Args:
+        path: as for `load`; so are the others.
+        weights: of the backbone.
+        device: where it goes.
+
+    Raises:
+        DiasError: as for `load`; or it is a model of images that cannot go on after the first frame.
+    """
+    of_clips = describe(Path(path))["format"] == CLIP_FORMAT
+    model = (
+        load_clip_model(Path(path), weights=weights)
+        if of_clips
+        else following(load_model(Path(path), weights=weights))
+    )
+    return on_device(model, device)
+
+
+def on_device(model: AnyModel, name: str) -> AnyModel:
+    """Move a model to what a user calls a device; "auto" takes a GPU when there is one.
 
     Raises:
         SettingError: there is no such device.
     """
-    best = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return model.to(torch.device(best if device == "auto" else device))
+        best = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch.device(best if name == "auto" else name)
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch says it in both ways
-        raise SettingError("device", device, f"cannot be used ({str(error).splitlines()[0]})") from None
+        raise SettingError("device", name, f"cannot be used ({str(error).splitlines()[0]})") from None
+    return model.to(device)
 
 
 def segment(

@@ -15,11 +15,12 @@ class Writers:
         turn: hold jobs back until there are so many (or many pixels wait), then run them all: where the model
             computes on the same cores, its threads wait for each other whenever a writer takes one. None
             starts each at once.
+        threads: how many; one keeps the jobs in their order.
     """
 
-    def __init__(self, *, turn: int | None) -> None:
-        self.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="dias-write")
-        self.turn, self.pixels = turn, 0
+    def __init__(self, *, turn: int | None, threads: int = _THREADS) -> None:
+        self.pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="dias-write")
+        self.turn, self.threads, self.pixels = turn, threads, 0
         self.held: list[Callable[[], None]] = []
         self.running: deque[Future[None]] = deque()
 
@@ -28,7 +29,7 @@ class Writers:
         self.held.append(job)
         self.pixels += pixels
         if self.turn is None:
-            while len(self.running) >= 2 * _THREADS:
+            while len(self.running) >= 2 * self.threads:
                 self.running.popleft().result()
             self.running.append(self.pool.submit(self.held.pop()))
         elif len(self.held) == self.turn or self.pixels > _HELD:

@@ -2,6 +2,7 @@
 
 from dias.models.clip import ClipModel, ClipModelConfig
 from dias.models.clip_outputs import ClipOutput, ClipState, Cues
+from dias.models.following import following
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.outputs import SlotOutput
 
@@ -14,4 +15,5 @@ __all__ = [
     "ImageModel",
     "ImageModelConfig",
     "SlotOutput",
+    "following",
 ]

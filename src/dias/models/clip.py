@@ -48,6 +48,15 @@ class ClipModelConfig:
         Raises:
             DiasError: parts do not fit one another, or the backbone.
         """
+        self.check()
+        return ClipModel(self, image=self.image.build(backbone=backbone))
+
+    def check(self) -> None:
+        """See whether the image model's aggregation can go on after the first frame.
+
+        Raises:
+            SettingError: it is of a kind that cannot, or `ContinuityConfig.check` refuses it.
+        """
         if not isinstance(self.image.aggregation, AggregationConfig):
             raise SettingError(
                 "model.image.aggregation.kind",
@@ -55,7 +64,6 @@ class ClipModelConfig:
                 "cannot go on after the first frame; slot_attention can",
             )
         self.continuity.check(self.image.aggregation)
-        return ClipModel(self, image=self.image.build(backbone=backbone))
 
 
 class ClipModel(nn.Module):

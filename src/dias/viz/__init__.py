@@ -5,6 +5,7 @@ from dias.viz.overlay import overlay
 from dias.viz.palette import colours, ground_truth_colours
 from dias.viz.panels import contact_sheet, panels
 from dias.viz.png import png
+from dias.viz.timeline import timeline
 
 __all__ = [
     "colours",
@@ -14,4 +15,5 @@ __all__ = [
     "overlay",
     "panels",
     "png",
+    "timeline",
 ]

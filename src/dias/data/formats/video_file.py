@@ -56,12 +56,18 @@ def count_frames(file: Path) -> int:
     """
     container, stream = opened(file)
     with container:
-        entries = stream.index_entries
-        if stream.frames and len(entries) >= stream.frames:
-            return sum(not entry.is_discard for entry in entries)
-        if 0 < stream.frames <= file.stat().st_size // _LEAST_BYTES:
-            return stream.frames
+        promised = promised_frames(stream, size=file.stat().st_size)
+        if promised is not None:
+            return promised
         return sum(1 for _ in _packets_of_frames(container, stream))
+
+
+def promised_frames(stream: av.VideoStream, *, size: int) -> int | None:
+    """Number of frames, as a container of `size` bytes says; None: it does not, or cannot hold so many."""
+    entries = stream.index_entries
+    if stream.frames and len(entries) >= stream.frames:
+        return sum(not entry.is_discard for entry in entries)
+    return stream.frames if 0 < stream.frames <= size // _LEAST_BYTES else None
 
 
 def opened(file: Path) -> tuple[Container, av.VideoStream]:
@@ -72,13 +78,27 @@ def opened(file: Path) -> tuple[Container, av.VideoStream]:
     """
     try:
         container = av.open(f"file:{file}", options=_OPTIONS, metadata_errors="replace")
-        stream = container.streams.best("video")
     except FileNotFoundError:
         raise SampleError(file, "does not exist", do="check the path") from None
     except (av.FFmpegError, OSError) as error:
-        raise SampleError(
-            file, f"is no video that FFmpeg can open ({error.strerror})", do="convert it to MP4, or remove it"
-        ) from None
+        raise _not_opened(file, error) from None
+    return container, video_in(container, file)
+
+
+def video_in(container: Container, file: Path | str) -> av.VideoStream:
+    """The video that a container holds, ready to be decoded by one thread.
+
+    Args:
+        container: just opened.
+        file: where it is from, for errors.
+
+    Raises:
+        SampleError: it holds none, of an unknown codec, or one that is too large.
+    """
+    try:
+        stream = container.streams.best("video")
+    except (av.FFmpegError, OSError) as error:
+        raise _not_opened(file, error) from None
     if not isinstance(stream, av.VideoStream):
         raise SampleError(file, "holds no video", do="remove it")
     if stream.codec_context is None:
@@ -90,7 +110,14 @@ def opened(file: Path) -> tuple[Container, av.VideoStream]:
         )
     stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}  # holds for what comes later, too
     stream.codec_context.thread_count = 1
-    return container, stream
+    return stream
+
+
+def _not_opened(file: Path | str, error: Exception) -> SampleError:
+    why = getattr(error, "strerror", None) or error
+    return SampleError(
+        file, f"is no video that FFmpeg can open ({why})", do="convert it to MP4, or remove it"
+    )
 
 
 def times(file: Path) -> Times:

@@ -1,6 +1,5 @@
 """A folder of folders of pictures, each of them the frames of a clip; with or without masks."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from dias.data.images import SUFFIXES, read_image, read_mask
 from dias.data.samples import ClipSample
 from dias.data.sources.contract import Use
 from dias.data.sources.frame_files import FrameFiles
-from dias.data.sources.walking import is_picture, visible_below
+from dias.data.sources.walking import by_number, is_picture, visible_below
 from dias.errors import FileError, SampleError
 from dias.masks.boxes import boxes_from_labels
 
@@ -123,16 +122,10 @@ def _clips(folder: Path, *, without: Path | None) -> list[tuple[str, list[str]]]
     """Clips below a folder and their frames, but none in the folder of masks when that lies inside."""
     found = []
     for here, files in visible_below(folder, without=without):
-        frames = sorted(filter(is_picture, files), key=_by_number)
+        frames = sorted(filter(is_picture, files), key=by_number)
         if frames and here != folder:
             found.append((here.relative_to(folder).as_posix(), frames))
-    return sorted(found, key=lambda clip: _by_number(clip[0]))
-
-
-def _by_number(name: str) -> tuple[list[tuple[str, int]], str]:
-    """Key that sorts numbers in names by value; names that differ in leading zeros only, as text."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(parts[i], int(parts[i + 1])) for i in range(0, len(parts) - 1, 2)], name
+    return sorted(found, key=lambda clip: by_number(clip[0]))
 
 
 def _visible(folder: Path) -> set[str]:

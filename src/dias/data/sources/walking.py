@@ -1,6 +1,7 @@
 """Files in a folder and the folders in it, as every data set of one's own lists them; none that is hidden."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,12 @@ def visible_below(folder: Path, *, without: Path | None = None) -> Iterator[tupl
 def is_picture(name: str) -> bool:
     """Whether a file's name ends as a picture's."""
     return Path(name).suffix.lower() in SUFFIXES
+
+
+def by_number(name: str) -> tuple[list[tuple[str, int]], str]:
+    """Key that sorts numbers in names by value; names that differ in leading zeros only, as text."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(parts[i], int(parts[i + 1])) for i in range(0, len(parts) - 1, 2)], name
 
 
 def _visible(name: str) -> bool:

@@ -7,9 +7,12 @@ from pydantic import Field
 from dias.nn.slots.transitions.encoder import EncoderTransition, EncoderTransitionConfig
 from dias.nn.slots.transitions.pair import PairTransition, PairTransitionConfig
 from dias.nn.slots.transitions.past import Past
+from dias.nn.slots.transitions.still import StillTransition, StillTransitionConfig
 from dias.nn.slots.transitions.transition import Transition
 
-AnyTransition = Annotated[EncoderTransitionConfig | PairTransitionConfig, Field(discriminator="kind")]
+AnyTransition = Annotated[
+    EncoderTransitionConfig | PairTransitionConfig | StillTransitionConfig, Field(discriminator="kind")
+]
 
 __all__ = [
     "AnyTransition",
@@ -18,5 +21,7 @@ __all__ = [
     "PairTransition",
     "PairTransitionConfig",
     "Past",
+    "StillTransition",
+    "StillTransitionConfig",
     "Transition",
 ]
