@@ -13,6 +13,7 @@ from dias.nn.decoders import (
     PermutedARConfig,
     PixelBroadcastConfig,
     RandomARConfig,
+    SlotMixerConfig,
     Target,
 )
 
@@ -24,6 +25,7 @@ SMALL = (
     PermutedARConfig(layers=1, heads=2, orders=9),
     PixelBroadcastConfig(start=2, width=4),
     RandomARConfig(layers=1, heads=2),
+    SlotMixerConfig(layers=1, heads=2, hidden=8),
 )
 
 

@@ -61,6 +61,7 @@ def _with_explanation(output: SlotOutput, found: SlotOutput, at: int, *, of: int
         reconstruction=_every(found.reconstruction, at, of),
         decoder_attention=None if attention is None else _every(attention, at, of),
         error=_every(found.error, at, of),
+        similarity=None if found.similarity is None else _every(found.similarity, at, of),
     )
 
 

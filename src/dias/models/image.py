@@ -276,6 +276,7 @@ class ImageModel(nn.Module):
             reconstruction=decoded.reconstruction,
             decoder_attention=decoded.attention,
             error=decoded.error,
+            similarity=decoded.similarity,
         )
 
     def with_threshold(self, threshold: Threshold) -> "ImageModel":

@@ -11,6 +11,7 @@ from dias.nn.decoders.output import Decoded, Target
 from dias.nn.decoders.permuted_ar import PermutedARConfig, PermutedARDecoder
 from dias.nn.decoders.pixel_broadcast import PixelBroadcastConfig, PixelBroadcastDecoder
 from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
+from dias.nn.decoders.slot_mixer import SlotMixerConfig, SlotMixerDecoder
 
 Decoder = Annotated[
     RandomARConfig
@@ -18,7 +19,8 @@ Decoder = Annotated[
     | CodeARConfig
     | DiffusionConfig
     | PermutedARConfig
-    | PixelBroadcastConfig,
+    | PixelBroadcastConfig
+    | SlotMixerConfig,
     Field(discriminator="kind"),
 ]
 
@@ -37,5 +39,7 @@ __all__ = [
     "PixelBroadcastDecoder",
     "RandomARConfig",
     "RandomARDecoder",
+    "SlotMixerConfig",
+    "SlotMixerDecoder",
     "Target",
 ]

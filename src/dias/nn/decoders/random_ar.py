@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.nn.chance import Chance, uniform, whole
 from dias.nn.decoders.decoder import DecoderPart
-from dias.nn.decoders.output import Decoded, Target, squared_error
+from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
 from dias.nn.transformer import DecoderLayer, inner_width
 
 
@@ -25,6 +25,8 @@ class RandomARConfig:
         width: channels inside; None means as many as a token has.
         known_share: share of tokens known in the half of the samples that has a fixed number of them.
         random_order: False knows the first tokens of the raster scan instead of random ones.
+        similarity: also predict which tokens of the next frame are like each token (VideoSAUR's loss, which
+            RandSF.Q's code has for this decoder too).
     """
 
     kind: Literal["random_ar"] = "random_ar"
@@ -33,6 +35,7 @@ class RandomARConfig:
     width: PositiveInt | None = None
     known_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     random_order: bool = True
+    similarity: bool = False
 
     def build(
         self, *, slot_dim: int, token_dim: int, positions: int, codes: int | None = None
@@ -56,6 +59,7 @@ class RandomARDecoder(DecoderPart):
     def __init__(self, config: RandomARConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
         super().__init__()
         self.config = config
+        self.token_dim = token_dim
         width = inner_width(config.width, token_dim=token_dim, heads=config.heads)
         self.token_in = nn.Sequential(nn.Linear(token_dim, width, bias=False), nn.LayerNorm(width))
         self.slot_in = nn.Sequential(nn.Linear(slot_dim, width, bias=False), nn.LayerNorm(width))
@@ -66,7 +70,9 @@ class RandomARDecoder(DecoderPart):
             DecoderLayer(width, heads=config.heads, hidden=4 * width, first_norm=index > 0)
             for index in range(config.layers)
         )
-        self.out = nn.Identity() if width == token_dim else nn.Linear(width, token_dim)
+        plain = width == token_dim and not config.similarity
+        extra = similarity_width(config.similarity, positions)
+        self.out = nn.Identity() if plain else nn.Linear(width, token_dim + extra)
 
     def forward(
         self,
@@ -96,8 +102,9 @@ class RandomARDecoder(DecoderPart):
         return self._decoded(x, truth, attention=attention)
 
     def _decoded(self, x: Tensor, truth: Tensor, *, attention: Tensor | None) -> Decoded:
-        found = self.out(x)
-        return Decoded(reconstruction=found, attention=attention, error=squared_error(found, truth))
+        found, similarity = split_similarity(self.out(x), self.token_dim)
+        error = squared_error(found, truth)
+        return Decoded(reconstruction=found, attention=attention, error=error, similarity=similarity)
 
     def draw_known(
         self,
