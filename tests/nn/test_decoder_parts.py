@@ -15,6 +15,7 @@ from dias.nn.decoders import (
     RandomARConfig,
     SlotMixerConfig,
     Target,
+    TemporalARConfig,
 )
 
 SMALL = (
@@ -26,6 +27,7 @@ SMALL = (
     PixelBroadcastConfig(start=2, width=4),
     RandomARConfig(layers=1, heads=2),
     SlotMixerConfig(layers=1, heads=2, hidden=8),
+    TemporalARConfig(layers=1, heads=2),
 )
 
 

@@ -37,6 +37,7 @@ def explained_at_once(
     frames = len(outputs)
     if isinstance(generator, Share):
         generator = Share(start=generator.start * frames, total=generator.total * frames)
+    seen = replace(seen, frames=frames)
     flat = SlotOutput(
         slots=torch.stack([one.slots for one in outputs], dim=1).flatten(0, 1),
         mask=torch.stack([one.mask for one in outputs], dim=1).flatten(0, 1),

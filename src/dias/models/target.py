@@ -37,7 +37,7 @@ def target_of(
         DiasError: the tokenizer makes codes of pictures, and there are features only.
     """
     if tokenizer is None:
-        return Target(tokens=reduced)
+        return Target(tokens=reduced, frames=seen.frames)
     source = seen.images if tokenizer.source == "images" else seen.features
     if source is None:
         raise DiasError(
@@ -49,4 +49,4 @@ def target_of(
     tokens = coded.tokens
     if kind == "codes_and_features":
         tokens = torch.cat([tokens, reduced.to(tokens)], dim=2)
-    return Target(tokens=tokens, codes=coded.codes)
+    return Target(tokens=tokens, codes=coded.codes, frames=seen.frames)

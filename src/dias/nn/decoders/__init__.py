@@ -12,6 +12,7 @@ from dias.nn.decoders.permuted_ar import PermutedARConfig, PermutedARDecoder
 from dias.nn.decoders.pixel_broadcast import PixelBroadcastConfig, PixelBroadcastDecoder
 from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
 from dias.nn.decoders.slot_mixer import SlotMixerConfig, SlotMixerDecoder
+from dias.nn.decoders.temporal_ar import TemporalARConfig, TemporalARDecoder
 
 Decoder = Annotated[
     RandomARConfig
@@ -20,7 +21,8 @@ Decoder = Annotated[
     | DiffusionConfig
     | PermutedARConfig
     | PixelBroadcastConfig
-    | SlotMixerConfig,
+    | SlotMixerConfig
+    | TemporalARConfig,
     Field(discriminator="kind"),
 ]
 
@@ -42,4 +44,6 @@ __all__ = [
     "SlotMixerConfig",
     "SlotMixerDecoder",
     "Target",
+    "TemporalARConfig",
+    "TemporalARDecoder",
 ]

@@ -13,10 +13,12 @@ class Target:
     Attributes:
         tokens: vectors: frozen features, or what a tokenizer made of the picture, or both side by side.
         codes: their numbers in the tokenizer's codebook; None where there is none.
+        frames: of each clip, where the batch is all frames of the first clip, of the second, and so on.
     """
 
     tokens: Float[Tensor, "b m c"]
     codes: Int64[Tensor, "b m"] | None = None
+    frames: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

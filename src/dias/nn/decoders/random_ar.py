@@ -9,8 +9,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
-from dias.nn.chance import Chance, uniform, whole
+from dias.nn.chance import Chance
 from dias.nn.decoders.decoder import DecoderPart
+from dias.nn.decoders.known import draw_known
 from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
 from dias.nn.transformer import DecoderLayer, inner_width
 
@@ -114,18 +115,12 @@ class RandomARDecoder(DecoderPart):
         device: torch.device,
         generator: Chance = None,
     ) -> Bool[Tensor, "b m"]:
-        """Which tokens are given: the first k of a random permutation.
-
-        With probability 1/2, k is uniform in 0..m-2; otherwise floor(known_share * m) - 1.
-        """
-        few = max(int(positions * self.config.known_share) - 1, 0)
-        anything = whole(max(positions - 1, 1), batch, 1, chance=generator, device=device)
-        coin = uniform(batch, 1, chance=generator, device=device) < 0.5
-        count = torch.where(coin, anything, few)
-        places = torch.arange(positions, device=count.device).expand(batch, positions)
-        if self.config.random_order:
-            order = uniform(batch, positions, chance=generator, device=device).argsort(dim=1)
-            place = torch.empty_like(order).scatter_(1, order, places)
-        else:
-            place = places
-        return (place < count).to(device)
+        """Which tokens are given."""
+        return draw_known(
+            batch,
+            positions,
+            share=self.config.known_share,
+            random_order=self.config.random_order,
+            device=device,
+            generator=generator,
+        )
