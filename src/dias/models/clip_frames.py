@@ -18,6 +18,7 @@ def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
     return replace(
         seen,
         features=_every(seen.features, at, of),
+        flow=None if seen.flow is None else _every(seen.flow, at, of),
         images=None if seen.images is None else _every(seen.images, at, of),
         unfinished=None if seen.unfinished is None else _every(seen.unfinished, at, of),
     )
