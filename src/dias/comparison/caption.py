@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from dias.comparison.columns import MethodRow
 from dias.comparison.plan import Method, Plan, length, stages
-from dias.comparison.rows import MethodRow
 from dias.config import to_dict
 from dias.evaluation import Row
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from dias.comparison.columns import MethodRow
 from dias.comparison.grid import write_grid
 from dias.comparison.measures import draw, evaluations, images_per_second, spread_out, training_free
 from dias.comparison.page import comparison_page
 from dias.comparison.plan import Method, Plan
-from dias.comparison.rows import MethodRow, cost_columns, plain, plain_baseline, score_columns
+from dias.comparison.rows import cost_columns, plain, plain_baseline, score_columns
 from dias.comparison.tables import comma_separated, markdown
 from dias.comparison.trainings import Trainings
 from dias.errors import DiasError
