@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dias.comparison.columns import MethodRow, Number, over_seeds, written
 from dias.comparison.plan import Method, Run
-from dias.comparison.rows import MethodRow, Number, cost_columns, over_seeds, score_columns, written
+from dias.comparison.rows import cost_columns, score_columns
 from dias.comparison.tables import cells, short
 from dias.config import from_dict
 from dias.evaluation.protocol import EvaluationConfig

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dias.data.clip_batches import FirstBoxes, ViewedWindows, frames_of_windows
+from dias.data.clip_batches import FirstBoxes, ViewedWindows, WindowFlow, frames_of_windows
+from dias.data.clip_views import look_clip
 from dias.data.frames import ClipFrames
 from dias.data.loaders import ViewedImages
 from dias.data.sources.clips import ClipsConfig
@@ -67,3 +68,27 @@ def test_a_bad_frame_stops_or_the_next_whole_window_is_shown(frames: ClipFrames,
     assert torch.equal(found.images, expected.images)
     assert read.unreadable.tolist() == [True, True, *[False] * 7]
     assert all("00002.png" in one.name for one in read.skipped())
+
+
+def test_flow_is_that_of_the_view_and_a_repeated_frame_stands_still(tmp_path: Path) -> None:
+    clips = ClipFrames(ClipsConfig(path="data/clips/crossing", flow=True).build())
+    found, _ = frames_of_windows(
+        clips, list(range(len(clips))), length=26, stride=1, short="repeat_last_frame"
+    )
+    views = ViewedImages(clips, size=14, seed=5, indices=list(range(len(clips))))
+    flow = WindowFlow(clips, size=14, seed=5)
+    read = ViewedWindows(views, found, indices=list(range(len(clips))), flow=flow).batch([(0, 3), (1, 3)])
+    assert read.flow is not None
+    assert read.flow.shape == (52, 2, 14, 14)
+    for clip in range(2):
+        view = numbered_view(128, 128, size=14, seed=5, index=clip, number=3)
+        seen = look_clip(clips.clips.read(clip), view)
+        assert seen.flow is not None
+        shown = torch.from_numpy(seen.flow).movedim(-1, 1)
+        torch.testing.assert_close(read.flow[26 * clip : 26 * clip + 23], shown[:23])
+        assert not read.flow[26 * clip + 23 : 26 * clip + 25].any()
+        torch.testing.assert_close(read.flow[26 * clip + 25], shown[23])
+    make_clips(tmp_path, 1, seed=4)
+    without = ClipFrames(ClipsConfig(path=str(tmp_path)).build())
+    with pytest.raises(DiasError, match=r"no optical flow.*data\.train\.flow=true.*dias synth videos"):
+        WindowFlow(without, size=14, seed=5)([0, 1], 0)

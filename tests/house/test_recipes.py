@@ -15,6 +15,9 @@ METHODS = [
     "adaslot", "bo-qsa", "dinosaur-mlp", "dinosaur-transformer", "metaslot", "slate", "slot-attention",
     "slotdiffusion", "smoothsa", "spot", "spot-stage-1", "vvo-dfz", "vvo-dias", "vvo-mlp", "vvo-tfd",
 ]  # fmt: skip
+CLIP_METHODS = [
+    "randsfq", "savi", "slotcontrast", "smoothsa-video", "steve", "temporal-ar", "videosaur", "vvo-tfdt",
+]  # fmt: skip
 
 
 def test_the_recipes_are_those_that_are_promised() -> None:
@@ -22,7 +25,9 @@ def test_the_recipes_are_those_that_are_promised() -> None:
     assert shipped()[: len(DATA_SETS)] == DATA_SETS
     rest = shipped()[len(DATA_SETS) :]
     assert rest[: len(CLIPS)] == CLIPS
-    assert set(rest[len(CLIPS) :]) == {f"{name}{size}" for name in METHODS for size in ("", "-cpu")}
+    assert set(rest[len(CLIPS) :]) == {
+        f"{name}{size}" for name in METHODS + CLIP_METHODS for size in ("", "-cpu")
+    }
 
 
 @pytest.mark.parametrize("size", ["", "-cpu"])
@@ -38,6 +43,24 @@ def test_methods_differ_in_the_method_alone(name: str, size: str) -> None:
         assert method.training.batch == dias.training.batch
         assert method.model.pca == dias.model.pca
         assert method.model.aggregation.slot_dim == dias.model.aggregation.slot_dim
+
+
+@pytest.mark.parametrize("name", CLIP_METHODS)
+def test_methods_of_clips_differ_in_the_method_alone(name: str) -> None:
+    """Equal terms: data, backbone (but for pixels), windows, steps, batch and slots as DIAS on clips."""
+    for dias, method in (
+        (read_recipe("dias-movi-d"), read_recipe(name)),
+        (read_recipe("dias-clips-cpu"), read_recipe(f"{name}-cpu")),
+    ):
+        assert method.clip is not None
+        assert dias.clip is not None
+        assert method.training == dias.training
+        assert method.model.queries.slots == dias.model.queries.slots
+        assert (method.clip.frames, method.clip.cues) == (dias.clip.frames, dias.clip.cues)
+        assert method.data.validation == dias.data.validation
+        if name != "savi":
+            assert method.data == dias.data
+            assert (method.model.backbone, method.model.pca) == (dias.model.backbone, dias.model.pca)
 
 
 @pytest.mark.parametrize("name", shipped())

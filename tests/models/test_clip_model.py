@@ -324,3 +324,12 @@ def test_what_does_not_fit_is_refused() -> None:
         replace(SMALL, image=replace(SMALL.image, aggregation=AdaSlotConfig())).build()
     with pytest.raises(SettingError, match="iterations: 1 leaves no round before the reduction"):
         replace(SMALL, continuity=ContinuityConfig(iterations=1)).build()
+
+
+def test_told_queries_are_preheated_as_others_are() -> None:
+    """What slots are told comes before the picture: SmoothSA's module looks at the picture from there."""
+    config = replace(TOLD, image=replace(SMALL.image, queries=PreheatedConfig(slots=5, heads=2)))
+    part = build(config).train()
+    part.from_features(features(), cues=CUES, generator=seeded()).frames[0].penalties["preheat"].backward()
+    for value in part.told.parameters():
+        assert value.grad.any()

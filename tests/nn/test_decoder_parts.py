@@ -13,7 +13,9 @@ from dias.nn.decoders import (
     PermutedARConfig,
     PixelBroadcastConfig,
     RandomARConfig,
+    SlotMixerConfig,
     Target,
+    TemporalARConfig,
 )
 
 SMALL = (
@@ -24,6 +26,8 @@ SMALL = (
     PermutedARConfig(layers=1, heads=2, orders=9),
     PixelBroadcastConfig(start=2, width=4),
     RandomARConfig(layers=1, heads=2),
+    SlotMixerConfig(layers=1, heads=2, hidden=8),
+    TemporalARConfig(layers=1, heads=2),
 )
 
 

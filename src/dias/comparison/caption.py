@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from dias.comparison.columns import MethodRow
 from dias.comparison.plan import Method, Plan, length, stages
-from dias.comparison.rows import MethodRow
 from dias.config import to_dict
 from dias.evaluation import Row
 
@@ -76,6 +76,13 @@ def _scores(plan: Plan, rows: Sequence[MethodRow]) -> str:
     )
     where = to_dict(plan.measured).get("path", "sample photos")
     about = f"{where}, protocol {rules.name}{warning}, percent, {over}."
+    whole = next((one for row in rows for one in row.clips), None)
+    if whole is not None:
+        return (
+            f"{len(whole.names)} clips of {about} A whole clip is one image, time among its axes, so that "
+            "identity counts; switches: mean number a clip; ARIfg/frame: each frame by itself. Methods of "
+            "pictures number their slots in each frame anew."
+        )
     if evaluation is None:
         return about
     true, objects = evaluation.true_segments.mean(), evaluation.true_objects.mean()

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from dias.comparison.columns import MethodRow
 from dias.comparison.measures import drawn
 from dias.comparison.plan import Plan
-from dias.comparison.rows import MethodRow
 from dias.evaluation.pictures import with_truth
 from dias.files import write_atomic
 from dias.provenance import Provenance

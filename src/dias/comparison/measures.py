@@ -54,7 +54,7 @@ def evaluations(plan: Plan, runs: Sequence[Run], folder: Path) -> tuple[Evaluati
         DiasError: as `dias eval`.
     """
     file = folder / "evaluation.json"
-    wanted = [_hashes(run, plan.source) for run in runs]
+    wanted = [hashes_of(run, plan.source) for run in runs]
     with suppress(DiasError):
         known = Results.load(file).evaluations
         same = [
@@ -100,7 +100,7 @@ def images_per_second(plan: Plan, run: Run, evaluation: Evaluation, folder: Path
     Pictures in memory go in, label maps of the protocol's size come out: features, slots, and the decoder
     where its attention gives the masks. Median of three times, after one that does not count.
     """
-    file, key = folder / "segmenting.json", _hashes(run, plan.source)
+    file, key = folder / "segmenting.json", hashes_of(run, plan.source)
     with suppress(OSError, ValueError, KeyError):
         known = json.loads(file.read_text(encoding="utf-8"))
         if known["key"] == key:
@@ -114,7 +114,7 @@ def images_per_second(plan: Plan, run: Run, evaluation: Evaluation, folder: Path
 def draw(plan: Plan, run: Run, indices: Sequence[int], folder: Path) -> None:
     """Draw a run's final masks of some images: `folder`/pictures/NUMBER.png."""
     made = folder / "pictures" / "origin.json"
-    key: dict[str, Any] = _hashes(run, plan.source) | {"config": to_dict(plan.wish.evaluation)}
+    key: dict[str, Any] = hashes_of(run, plan.source) | {"config": to_dict(plan.wish.evaluation)}
     key["indices"] = list(indices)
     with suppress(OSError, ValueError, KeyError):
         if json.loads(made.read_text(encoding="utf-8"))["key"] == key:
@@ -164,7 +164,8 @@ def _rate(model: ImageModel, source: ImageSource, config: EvaluationConfig, *, d
     return len(images) / statistics.median(once() for _ in range(_REPEATS))
 
 
-def _hashes(run: Run, source: ImageSource) -> dict[str, str]:
+def hashes_of(run: Run, source: ImageSource) -> dict[str, str]:
+    """Of what was measured, and on what."""
     return {"checkpoint": sha256(find(run.folder)), "data": source.fingerprint()}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from dias.comparison.caption import caption
+from dias.comparison.columns import Column, MethodRow
 from dias.comparison.plan import Plan
-from dias.comparison.rows import Column, MethodRow
 from dias.comparison.tables import cells, checkpoints, sections
 from dias.evaluation import Row
 from dias.provenance import Provenance
@@ -35,7 +35,7 @@ def comparison_page(
     if failed:
         parts.append(("failed", "Failed", f"<pre>{escape(chr(10).join(failed))}</pre>"))
     parts.append(("origin", "How this was made", _origin(plan, rows, origin)))
-    done = sum(bool(row.evaluations) for row in rows)
+    done = sum(row.measured for row in rows)
     head = f"<h1>{len(plan.methods)} methods compared</h1>"
     if done < len(plan.methods):
         head += f"<p><b>{done} of them are trained and measured so far.</b></p>"

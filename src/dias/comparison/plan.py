@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from dias.backbones import BackboneConfig, PixelsConfig
 from dias.config import to_dict
-from dias.data.frames import images_of
-from dias.data.samples import ImageSource
+from dias.data.frames import ClipFrames, images_of
+from dias.data.samples import ClipSource, ImageSource
 from dias.data.sources import SourceConfig, config_for
 from dias.errors import DiasError
 from dias.evaluation import EvaluationConfig, require_masks
@@ -115,6 +115,14 @@ class Plan:
     source: ImageSource
 
     @property
+    def clips(self) -> ClipSource | None:
+        """What is measured as whole clips: where any recipe is of clips; None: images are."""
+        if all(method.runs[0].recipe.clip is None for method in self.methods):
+            return None
+        assert isinstance(self.source, ClipFrames)  # `make_plan` has seen to it
+        return self.source.clips
+
+    @property
     def seen_before(self) -> list[str]:
         """Methods whose best checkpoint was chosen on the very pictures that are measured."""
         return [
@@ -145,6 +153,13 @@ def make_plan(wish: Wish) -> Plan:
     measured = _measured(wish, data)
     source = images_of(measured.build())
     require_masks(source, do="name labelled pictures with --eval")
+    of_clips = next((method.name for method in methods if method.runs[0].recipe.clip is not None), None)
+    if of_clips is not None and not isinstance(source, ClipFrames):
+        raise DiasError(
+            f"{of_clips} is of clips, {_where(measured)} holds images: name labelled clips with --eval"
+        )
+    if of_clips is not None and wish.clustering:
+        raise DiasError(f"--clustering is for comparisons of pictures, {of_clips} is of clips: leave it out")
     return Plan(wish=wish, methods=methods, data=data, measured=measured, source=source)
 
 

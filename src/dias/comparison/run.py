@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from dias.comparison.clip_measures import clip_evaluations, frames_per_second
+from dias.comparison.columns import MethodRow
 from dias.comparison.grid import write_grid
 from dias.comparison.measures import draw, evaluations, images_per_second, spread_out, training_free
 from dias.comparison.page import comparison_page
-from dias.comparison.plan import Method, Plan
-from dias.comparison.rows import MethodRow, cost_columns, plain, plain_baseline, score_columns
+from dias.comparison.plan import Method, Plan, Run
+from dias.comparison.rows import cost_columns, plain, plain_baseline, score_columns
 from dias.comparison.tables import comma_separated, markdown
 from dias.comparison.trainings import Trainings
 from dias.errors import DiasError
@@ -63,6 +65,8 @@ def _row(plan: Plan, method: Method, trainings: Trainings) -> MethodRow:
     if not trained:
         return row
     try:
+        if plan.clips is not None:
+            return _clip_row(plan, method, row, trained)
         found = evaluations(plan, trained, method.folder)
         speed = images_per_second(plan, trained[0], found[0], method.folder)
         draw(plan, trained[0], spread_out(found[0], plan.source, plan.wish.pictures), method.folder)
@@ -75,6 +79,18 @@ def _row(plan: Plan, method: Method, trainings: Trainings) -> MethodRow:
         )
     except DiasError as error:
         return replace(row, failures=(*row.failures, f"measures: failed: {error}"))
+
+
+def _clip_row(plan: Plan, method: Method, row: MethodRow, trained: list[Run]) -> MethodRow:
+    """The same of whole clips; a method of pictures has no speed of following one."""
+    of_clips = trained[0].recipe.clip is not None
+    return replace(
+        row,
+        seeds=tuple(run.seed for run in trained),
+        clips=clip_evaluations(plan, trained, method.folder),
+        costs=tuple(cost_of(run.folder) for run in trained),
+        images_per_second=frames_per_second(plan, trained[0], method.folder) if of_clips else None,
+    )
 
 
 def _write(plan: Plan, rows: list[MethodRow], baselines: tuple[Row, ...]) -> None:

@@ -8,16 +8,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dias.comparison.caption import caption
+from dias.comparison.clip_columns import TRACKS, WHOLE
+from dias.comparison.columns import Column, MethodRow, written
 from dias.comparison.plan import Plan
 from dias.comparison.rows import (
-    Column,
-    MethodRow,
     baseline_number,
     cost_columns,
     plain,
     plain_baseline,
     score_columns,
-    written,
 )
 from dias.evaluation import Row
 from dias.evaluation.tables import ORACLE
@@ -44,7 +43,7 @@ def tables(plan: Plan, rows: Sequence[MethodRow], baselines: Sequence[Row] = ())
 
 def short(row: MethodRow, rows: Sequence[MethodRow]) -> str:
     """A method in a line: its scores, or what went wrong."""
-    if not row.evaluations:
+    if not row.measured:
         return "\n".join(f"{row.name}: {line}" for line in row.failures)
     scores = [f"{column.title} {column.cell(row)}" for column in score_columns(rows, ())]
     return "\n".join([f"{row.name}: {', '.join(scores)}", *(f"{row.name}: {one}" for one in row.failures)])
@@ -78,7 +77,7 @@ def comma_separated(rows: Sequence[MethodRow], baselines: Sequence[Row], origin:
     origins = {"revision": origin.revision, "command": origin.command}
     lines = []
     for row in rows:
-        hashes = " ".join(one.provenance["hashes"]["checkpoint"] for one in row.evaluations)
+        hashes = " ".join(row.checkpoints)
         lines.append(plain(row, columns) | {"checkpoints": hashes} | origins)
     lines += [plain_baseline(row, columns) | origins for row in baselines]
     names = dict.fromkeys(name for line in lines for name in line)
@@ -93,10 +92,12 @@ def sections(
     rows: Sequence[MethodRow], baselines: Sequence[Row]
 ) -> list[tuple[str, list[Column], Sequence[Row]]]:
     """Title, columns and training-free rows of each table."""
-    return [
-        ("Scores", score_columns(rows, baselines), baselines),
-        ("Cost", cost_columns(rows), ()),
+    scores: list[tuple[str, list[Column], Sequence[Row]]] = [
+        ("Scores", score_columns(rows, baselines), baselines)
     ]
+    if any(row.clips for row in rows):  # one table of all would be too wide for a terminal
+        scores = [("Whole clips", list(WHOLE), ()), ("Tracks, and frames by themselves", list(TRACKS), ())]
+    return [*scores, ("Cost", cost_columns(rows), ())]
 
 
 def cells(
@@ -121,9 +122,9 @@ def cells(
 def checkpoints(rows: Sequence[MethodRow]) -> list[str]:
     """The file of each run that was measured, and its hash."""
     return [
-        f"{row.name}, seed {seed}: {one.provenance['hashes']['checkpoint']}"
+        f"{row.name}, seed {seed}: {digest}"
         for row in rows
-        for seed, one in zip(row.seeds, row.evaluations, strict=True)
+        for seed, digest in zip(row.seeds, row.checkpoints, strict=True)
     ]
 
 

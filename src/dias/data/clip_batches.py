@@ -1,6 +1,8 @@
 """Batches of windows: all frames of the first clip, of the second, and so on, each clip in one view."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -9,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dias.data.clip_views import look_flow
 from dias.data.frames import ClipFrames, scene_of
 from dias.data.loaders import Batch, CachedViews, ViewedImages
 from dias.data.order import Key
@@ -52,11 +55,11 @@ def frames_of_windows(
     return found, windows
 
 
-class FirstBoxes:
-    """Boxes of what a view shows of a picture's objects, from its masks.
+class ShownFrames:
+    """Frames of clips in the numbered views that training has of them.
 
     Args:
-        source: the frames, with masks.
+        source: the frames, with what is asked for.
         size: side of a view, pixels.
         seed: of the views.
         centre: views are the centre alone, as in a cache without random ones.
@@ -68,6 +71,17 @@ class FirstBoxes:
         self.seed = seed
         self.centre = centre
 
+    def view(self, index: int, number: int, height: int, width: int) -> View:
+        """What view `number` shows of frame `index`."""
+        if self.centre:
+            return centre_view(height, width, size=self.size)
+        scene = scene_of(self.source, index)
+        return numbered_view(height, width, size=self.size, seed=self.seed, index=scene, number=number)
+
+
+class FirstBoxes(ShownFrames):
+    """Boxes of what a view shows of a picture's objects, from its masks."""
+
     def __call__(self, index: int, number: int) -> Float[Tensor, "k 4"]:
         """Of frame `index` in view `number`: x0, y0, x1, y1 in shares of the view; zeros for what is unseen.
 
@@ -78,15 +92,42 @@ class FirstBoxes:
         sample = self.source[index]
         if sample.mask is None:
             raise DiasError(f"{sample.name}: has no masks, which told queries need; leave clip.cues out")
-        view = self._view(index, number, *sample.image.shape[:2])
+        view = self.view(index, number, *sample.image.shape[:2])
         count = len(sample.boxes) if sample.boxes is not None else int(sample.mask.max())
         return torch.from_numpy(boxes_from_labels(nearest(sample.mask, view), count)).float()
 
-    def _view(self, index: int, number: int, height: int, width: int) -> View:
-        if self.centre:
-            return centre_view(height, width, size=self.size)
-        scene = scene_of(self.source, index)
-        return numbered_view(height, width, size=self.size, seed=self.seed, index=scene, number=number)
+
+class WindowFlow(ShownFrames):
+    """Optical flow of a window's frames as a view shows them."""
+
+    def __call__(self, indices: Sequence[int], number: int) -> Float[Tensor, "t 2 s s"]:
+        """Of frames `indices` of one clip in view `number`: pixels of the view to the next frame.
+
+        Where a clip's last frame is repeated, nothing moves.
+
+        Raises:
+            SampleError: a frame cannot be read.
+            DiasError: the clip has no flow.
+        """
+        places = [self.source.place(index) for index in indices]
+        clip, frames = places[0][0], [frame for _, frame in places]
+        different = sorted(set(frames))
+        sample = self.source.clips.read(clip, different)
+        if sample.flow is None:
+            raise DiasError(
+                f"{sample.name}: has no optical flow, which model.target=flow needs; read it with "
+                "data.train.flow=true, or take clips that have it (dias synth videos)"
+            )
+        view = self.view(indices[0], number, *sample.flow.shape[1:3])
+        shown = {
+            frame: torch.from_numpy(np.ascontiguousarray(look_flow(flow, view))).float().movedim(-1, 0)
+            for frame, flow in zip(different, sample.flow, strict=True)
+        }
+        found = torch.stack([shown[frame] for frame in frames])
+        for at, (frame, following) in enumerate(pairwise(frames)):
+            if frame == following:
+                found[at] = 0
+        return found
 
 
 class ViewedWindows(Dataset[Batch]):
@@ -96,7 +137,8 @@ class ViewedWindows(Dataset[Batch]):
         frames: views of the single frames, or their cached features.
         windows: of each the places of its frames.
         boxes: gives those of a window's first frame, where they are wanted.
-        indices: of each place its index in the data set, for `boxes`.
+        flow: gives that of a window's frames, where it is wanted.
+        indices: of each place its index in the data set, for `boxes` and `flow`.
         policy: stop at a window with an unreadable frame; or show the next readable window in its place and
             remember it.
 
@@ -111,12 +153,14 @@ class ViewedWindows(Dataset[Batch]):
         *,
         indices: Sequence[int],
         boxes: FirstBoxes | None = None,
+        flow: WindowFlow | None = None,
         policy: Literal["stop", "skip"] = "stop",
     ) -> None:
         self.frames = frames
         self.windows = windows
         self.indices = indices
         self.boxes = boxes
+        self.flow = flow
         self.policy = policy
         self.unreadable = torch.zeros(len(windows), dtype=torch.bool)
         self.unreadable.share_memory_()  # type: ignore[no-untyped-call]  # tried once, by whichever worker
@@ -154,9 +198,12 @@ class ViewedWindows(Dataset[Batch]):
     def _window(self, window: int, number: int) -> Batch:
         frames = self.windows[window]
         found = self.frames.batch([(place, number) for place in frames])
-        boxes = None if self.boxes is None else self.boxes(self.indices[frames[0]], number)[None]
-        return Batch(
-            images=found.images, features=found.features, indices=torch.tensor([window]), boxes=boxes
+        indices = [self.indices[place] for place in frames]
+        return replace(
+            found,
+            indices=torch.tensor([window]),
+            boxes=None if self.boxes is None else self.boxes(indices[0], number)[None],
+            flow=None if self.flow is None else self.flow(indices, number),
         )
 
     def _reason(self, window: int) -> Skipped:
@@ -172,11 +219,13 @@ def _joined(parts: Sequence[Batch]) -> Batch:
     images = [part.images for part in parts if part.images is not None]
     features = [part.features for part in parts if part.features is not None]
     boxes = [part.boxes[0] for part in parts if part.boxes is not None]
+    flow = [part.flow for part in parts if part.flow is not None]
     return Batch(
         images=torch.cat(images) if images else None,
         features=torch.cat(features) if features else None,
         indices=torch.cat([part.indices for part in parts]),
         boxes=_padded(boxes) if boxes else None,
+        flow=torch.cat(flow) if flow else None,
     )
 
 

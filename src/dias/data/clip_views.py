@@ -23,20 +23,21 @@ def look_clip(clip: ClipSample, view: View) -> ClipSample:
         mask=_stacked(frame.mask for frame in seen),
         ignore=_stacked(frame.ignore for frame in seen),
         boxes=_stacked(frame.boxes for frame in seen),
-        flow=None if clip.flow is None else np.stack([_flow(flow, view) for flow in clip.flow]),
+        flow=None if clip.flow is None else np.stack([look_flow(flow, view) for flow in clip.flow]),
         depth=_stacked(frame.depth for frame in seen),
     )
+
+
+def look_flow(flow: Float[np.ndarray, "h w 2"], view: View) -> Float[np.ndarray, "s s 2"]:
+    """Flow of a frame as a view shows it."""
+    x0, y0, x1, y1 = view.box
+    scale = np.array([view.size / (x1 - x0), view.size / (y1 - y0)])
+    if view.flip:
+        scale[0] = -scale[0]
+    return np.asarray((nearest(flow, view) * scale).astype(flow.dtype))
 
 
 def _stacked(parts: Iterable[np.ndarray | None]) -> np.ndarray | None:
     """One array; None where there is nothing, which is so of all frames or of none."""
     found = [part for part in parts if part is not None]
     return np.stack(found) if found else None
-
-
-def _flow(flow: Float[np.ndarray, "h w 2"], view: View) -> Float[np.ndarray, "s s 2"]:
-    x0, y0, x1, y1 = view.box
-    scale = np.array([view.size / (x1 - x0), view.size / (y1 - y0)])
-    if view.flip:
-        scale[0] = -scale[0]
-    return np.asarray((nearest(flow, view) * scale).astype(flow.dtype))

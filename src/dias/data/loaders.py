@@ -45,12 +45,14 @@ class Batch:
         boxes: of clips, what is told of each one's first frame: x0, y0, x1, y1 in shares of it, rows of zeros
             for objects that are not seen; the pictures are then all frames of the first clip, of the second,
             and so on.
+        flow: of clips, motion of each pixel of the pictures to the next frame, in their pixels.
     """
 
     images: UInt8[Tensor, "b 3 h w"] | None
     features: Float[Tensor, "b m c"] | None
     indices: Int[Tensor, " n"]
     boxes: Float[Tensor, "n k 4"] | None = None
+    flow: Float[Tensor, "b 2 h w"] | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """Move to a device; from pinned memory without waiting."""
@@ -66,6 +68,7 @@ class Batch:
             features=None if self.features is None else change(self.features),
             indices=change(self.indices),
             boxes=None if self.boxes is None else change(self.boxes),
+            flow=None if self.flow is None else change(self.flow),
         )
 
 

@@ -213,9 +213,10 @@ class ClipModel(nn.Module):
         self.image.check(seen, decode=decode)
         reduced, tokens = self.image.project(seen)
         if state is None:
-            drawn, queries = self.image.start(tokens, generator=generator, progress=progress)
+            queries = self.image.queries(len(tokens), generator=generator, progress=progress)
             if cues is not None and self.told is not None:
                 queries = self.told(queries, cues.places, cues.there, generator=generator)
+            drawn, queries = self.image.start(tokens, queries, generator=generator, progress=progress)
             found = self.image.aggregation(
                 tokens, queries, reduce=reduce, generator=generator, progress=progress
             )

@@ -18,6 +18,7 @@ def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
     return replace(
         seen,
         features=_every(seen.features, at, of),
+        flow=None if seen.flow is None else _every(seen.flow, at, of),
         images=None if seen.images is None else _every(seen.images, at, of),
         unfinished=None if seen.unfinished is None else _every(seen.unfinished, at, of),
     )
@@ -37,6 +38,7 @@ def explained_at_once(
     frames = len(outputs)
     if isinstance(generator, Share):
         generator = Share(start=generator.start * frames, total=generator.total * frames)
+    seen = replace(seen, frames=frames)
     flat = SlotOutput(
         slots=torch.stack([one.slots for one in outputs], dim=1).flatten(0, 1),
         mask=torch.stack([one.mask for one in outputs], dim=1).flatten(0, 1),
@@ -61,6 +63,7 @@ def _with_explanation(output: SlotOutput, found: SlotOutput, at: int, *, of: int
         reconstruction=_every(found.reconstruction, at, of),
         decoder_attention=None if attention is None else _every(attention, at, of),
         error=_every(found.error, at, of),
+        similarity=None if found.similarity is None else _every(found.similarity, at, of),
     )
 
 

@@ -104,3 +104,9 @@ class ClipOutput:
         """How far each frame's prediction is from its target; None if the decoder was not asked."""
         errors = [frame.error for frame in self.frames if frame.error is not None]
         return torch.stack(errors, dim=1) if errors else None
+
+    @property
+    def similarity(self) -> Float[Tensor, "b t m k"] | None:
+        """Which tokens of the next frame are like each token, as logits; None if that is not predicted."""
+        found = [frame.similarity for frame in self.frames if frame.similarity is not None]
+        return torch.stack(found, dim=1) if found else None

@@ -40,7 +40,7 @@ class ImageModelConfig:
             features that these give; what is explained stays frozen (SPOT: 4 of 12).
         projection: what stands between those and the aggregation.
         tokenizer: makes codes of the pictures or features; trained before, then frozen.
-        target: what the decoder explains: features, the tokenizer's codes, or both side by side.
+        target: what the decoder explains: features, the tokenizer's codes, both side by side, or flow.
     """
 
     backbone: Backbones = Field(default_factory=BackboneConfig)
@@ -63,7 +63,7 @@ class ImageModelConfig:
         """
         if self.pca is not None and self.pca > self.channels:
             raise SettingError("model.pca", self.pca, f"is more than model.channels, {self.channels}")
-        if (self.tokenizer is None) != (self.target == "features"):
+        if (self.tokenizer is None) != (self.target in ("features", "flow")):
             needs = "needs a tokenizer" if self.tokenizer is None else "has no use for model.tokenizer"
             raise SettingError("model.target", self.target, needs)
         if self.target == "codes_and_features" and self.decoder.kind in ("code_ar", "diffusion"):
@@ -267,7 +267,8 @@ class ImageModel(nn.Module):
         generator: Chance = None,
     ) -> SlotOutput:
         """The same with what its slots explain; `reduced` is from `project`, `presence` from `Aggregated`."""
-        target = target_of(seen, reduced, kind=self.config.target, tokenizer=self.tokenizer)
+        kind, tokenizer = self.config.target, self.tokenizer
+        target = target_of(seen, reduced, kind=kind, tokenizer=tokenizer, training=self.training)
         found = {"presence": presence, "stand_in": output.stand_in}
         decoded = decode(self.decoder, output.slots, output.mask, target, generator=generator, **found)
         return replace(
@@ -276,6 +277,7 @@ class ImageModel(nn.Module):
             reconstruction=decoded.reconstruction,
             decoder_attention=decoded.attention,
             error=decoded.error,
+            similarity=decoded.similarity,
         )
 
     def with_threshold(self, threshold: Threshold) -> "ImageModel":

@@ -23,6 +23,8 @@ class SlotOutput:
         reconstruction: what it predicted; None if it was not asked.
         error: how far each image's prediction is from the target, in the decoder's own measure; likewise.
         decoder_attention: how the decoder shares tokens among slots (evaluation only).
+        similarity: logits of which tokens of a clip's next frame are like each token; None if the decoder
+            does not predict it or was not asked.
         stand_in: as in `Aggregated`.
         penalties: what parts of the model want minimised beside the loss, weighted, by name.
     """
@@ -35,6 +37,7 @@ class SlotOutput:
     reconstruction: Float[Tensor, "b m c"] | None = None
     decoder_attention: Float[Tensor, "b n m"] | None = None
     error: Float[Tensor, " b"] | None = None
+    similarity: Float[Tensor, "b m k"] | None = None
     stand_in: Int64[Tensor, "b n"] | None = None
     penalties: dict[str, Float[Tensor, ""]] = field(default_factory=dict)
 

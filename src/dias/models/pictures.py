@@ -82,4 +82,5 @@ def pictures_of_tokens(model: ImageModel, tokens: Float[Tensor, "b m c"]) -> Flo
 
 def _sees_pixels(model: ImageModel) -> bool:
     """A token of the target is a pixel, standardised by the backbone."""
-    return isinstance(model.backbone, Pixels) and model.config.pca is None
+    pixels = isinstance(model.backbone, Pixels) and model.config.pca is None
+    return pixels and model.config.target == "features"

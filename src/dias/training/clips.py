@@ -1,6 +1,7 @@
 """Training of a model of clips, and how it is judged on held-out ones."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class ClipTraining(Training):
 
     def loss(self, batch: Batch, *, part: int) -> dict[str, Tensor]:
         """As the recipe's objective says, of windows: their frames go through the backbone at once."""
-        seen, progress = self.seen(batch), self.progress()
+        seen, progress = replace(self.seen(batch), flow=batch.flow), self.progress()
         clips = len(seen.features) // self.frames
         chance = self.chance(clips, part=part)
         output = self.model.from_tokens(

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from dias.backbones import Backbone
 from dias.data.blocks import Sharded
-from dias.data.clip_batches import FirstBoxes, ViewedWindows, frames_of_windows
+from dias.data.clip_batches import FirstBoxes, ViewedWindows, WindowFlow, frames_of_windows
 from dias.data.frames import ClipFrames, images_of
 from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, training_loader
 from dias.data.samples import ImageSource, Skipped
@@ -149,12 +149,19 @@ class TrainingData(L.LightningDataModule):
         )
         if chosen.note() and is_first():
             print(chosen.note(), file=sys.stderr)
-        boxes = None
-        if clip.cues is not None:
-            seed = self.recipe.training.seed if cache is None else cache.key.seed
-            centre = cache is not None and not cache.key.views
-            boxes = FirstBoxes(self.frames, size=data.size, seed=seed, centre=centre)
-        return ViewedWindows(self.samples, found, indices=self.indices, boxes=boxes, policy=data.bad_images)
+        shown: dict[str, Any] = {
+            "size": data.size,
+            "seed": self.recipe.training.seed if cache is None else cache.key.seed,
+            "centre": cache is not None and not cache.key.views,
+        }
+        return ViewedWindows(
+            self.samples,
+            found,
+            indices=self.indices,
+            boxes=None if clip.cues is None else FirstBoxes(self.frames, **shown),
+            flow=WindowFlow(self.frames, **shown) if self.recipe.model.target == "flow" else None,
+            policy=data.bad_images,
+        )
 
     def _samples(self) -> ViewedImages | CachedViews:
         """Views of the training pictures, or their cached features.

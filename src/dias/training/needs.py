@@ -160,7 +160,8 @@ def _kept_for_gradient(recipe: Recipe, whole: ImageModel | ClipModel) -> int:
         features = torch.randn(frames, config.positions, config.channels, device=device)
         images = torch.zeros(frames, 3, recipe.data.size, recipe.data.size, dtype=torch.uint8, device=device)
         assert model.backbone is not None
-        seen = Tokens(features=features, grid=model.backbone.grid(*images.shape[-2:]), images=images)
+        grid, flow = model.backbone.grid(*images.shape[-2:]), images[:, :2].float()
+        seen = Tokens(features=features, grid=grid, images=images, flow=flow)
         if model.last_blocks is not None:
             prefix = torch.zeros(frames, model.last_blocks.prefix, config.channels, device=device)
             seen = replace(seen, unfinished=torch.cat([prefix, features], dim=1))

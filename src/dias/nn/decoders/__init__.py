@@ -11,6 +11,8 @@ from dias.nn.decoders.output import Decoded, Target
 from dias.nn.decoders.permuted_ar import PermutedARConfig, PermutedARDecoder
 from dias.nn.decoders.pixel_broadcast import PixelBroadcastConfig, PixelBroadcastDecoder
 from dias.nn.decoders.random_ar import RandomARConfig, RandomARDecoder
+from dias.nn.decoders.slot_mixer import SlotMixerConfig, SlotMixerDecoder
+from dias.nn.decoders.temporal_ar import TemporalARConfig, TemporalARDecoder
 
 Decoder = Annotated[
     RandomARConfig
@@ -18,7 +20,9 @@ Decoder = Annotated[
     | CodeARConfig
     | DiffusionConfig
     | PermutedARConfig
-    | PixelBroadcastConfig,
+    | PixelBroadcastConfig
+    | SlotMixerConfig
+    | TemporalARConfig,
     Field(discriminator="kind"),
 ]
 
@@ -37,5 +41,9 @@ __all__ = [
     "PixelBroadcastDecoder",
     "RandomARConfig",
     "RandomARDecoder",
+    "SlotMixerConfig",
+    "SlotMixerDecoder",
     "Target",
+    "TemporalARConfig",
+    "TemporalARDecoder",
 ]

@@ -16,18 +16,25 @@ from dias.config import STRICT
 from dias.nn.chance import Chance
 from dias.nn.decoders.decoder import DecoderPart
 from dias.nn.decoders.from_slots import Codebook
-from dias.nn.decoders.output import Decoded, Target, squared_error
+from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
 
 _EPSILON = 1e-5  # as in AdaSlot's code: alpha stays finite where only absent slots would paint
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class BroadcastMLPConfig:
-    """Settings of the spatial-broadcast decoder: hidden layers and their width."""
+    """Settings of the spatial-broadcast decoder.
+
+    Attributes:
+        layers: hidden ones.
+        hidden: their width.
+        similarity: also predict which tokens of the next frame are like each token (VideoSAUR).
+    """
 
     kind: Literal["broadcast_mlp"] = "broadcast_mlp"
     layers: PositiveInt = 3
     hidden: PositiveInt = 2048
+    similarity: bool = False
 
     def build(
         self, *, slot_dim: int, token_dim: int, positions: int, codes: int | None = None
@@ -42,12 +49,14 @@ class BroadcastMLPDecoder(DecoderPart):
     def __init__(self, config: BroadcastMLPConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
         super().__init__()
         self.config = config
+        self.token_dim = token_dim
         self.positions = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, positions, slot_dim), std=0.02))
         widths = [slot_dim, *[config.hidden] * config.layers]
         parts: list[nn.Module] = []
         for before, after in pairwise(widths):
             parts += [nn.Linear(before, after), nn.GELU()]
-        self.mlp = nn.Sequential(*parts, nn.Linear(widths[-1], token_dim + 1))
+        extra = similarity_width(config.similarity, positions)
+        self.mlp = nn.Sequential(*parts, nn.Linear(widths[-1], token_dim + extra + 1))
 
     def forward(
         self,
@@ -70,7 +79,9 @@ class BroadcastMLPDecoder(DecoderPart):
                 normalised anew, so that an absent slot learns what its presence would have changed.
         """
         mixed, alpha = self._mixed(slots, kept, presence)
-        return Decoded(reconstruction=mixed, attention=alpha, error=squared_error(mixed, target.tokens))
+        tokens, similarity = split_similarity(mixed, self.token_dim)
+        error = squared_error(tokens, target.tokens)
+        return Decoded(reconstruction=tokens, attention=alpha, error=error, similarity=similarity)
 
     def from_slots(
         self,
@@ -81,7 +92,7 @@ class BroadcastMLPDecoder(DecoderPart):
         generator: Chance = None,
     ) -> Float[Tensor, "b m c"]:
         """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
-        return self._mixed(slots, kept, None)[0]
+        return split_similarity(self._mixed(slots, kept, None)[0], self.token_dim)[0]
 
     def _mixed(
         self,
@@ -89,7 +100,7 @@ class BroadcastMLPDecoder(DecoderPart):
         kept: Bool[Tensor, "b n"],
         presence: Float[Tensor, "b n"] | None,
     ) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b n m"]]:
-        """Tokens, and how slots share them."""
+        """Tokens (and what is predicted behind them), and how slots share them."""
         painted = self.mlp(slots[:, :, None] + self.positions)  # b n m c+1
         alpha = _shared(painted[..., -1], kept, presence)
         return (painted[..., :-1] * alpha[..., None].to(painted.dtype)).sum(dim=1), alpha

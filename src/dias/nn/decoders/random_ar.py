@@ -9,9 +9,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from dias.config import STRICT
-from dias.nn.chance import Chance, uniform, whole
+from dias.nn.chance import Chance
 from dias.nn.decoders.decoder import DecoderPart
-from dias.nn.decoders.output import Decoded, Target, squared_error
+from dias.nn.decoders.known import draw_known
+from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
 from dias.nn.transformer import DecoderLayer, inner_width
 
 
@@ -25,6 +26,8 @@ class RandomARConfig:
         width: channels inside; None means as many as a token has.
         known_share: share of tokens known in the half of the samples that has a fixed number of them.
         random_order: False knows the first tokens of the raster scan instead of random ones.
+        similarity: also predict which tokens of the next frame are like each token (VideoSAUR's loss, which
+            RandSF.Q's code has for this decoder too).
     """
 
     kind: Literal["random_ar"] = "random_ar"
@@ -33,6 +36,7 @@ class RandomARConfig:
     width: PositiveInt | None = None
     known_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     random_order: bool = True
+    similarity: bool = False
 
     def build(
         self, *, slot_dim: int, token_dim: int, positions: int, codes: int | None = None
@@ -56,6 +60,7 @@ class RandomARDecoder(DecoderPart):
     def __init__(self, config: RandomARConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
         super().__init__()
         self.config = config
+        self.token_dim = token_dim
         width = inner_width(config.width, token_dim=token_dim, heads=config.heads)
         self.token_in = nn.Sequential(nn.Linear(token_dim, width, bias=False), nn.LayerNorm(width))
         self.slot_in = nn.Sequential(nn.Linear(slot_dim, width, bias=False), nn.LayerNorm(width))
@@ -66,7 +71,9 @@ class RandomARDecoder(DecoderPart):
             DecoderLayer(width, heads=config.heads, hidden=4 * width, first_norm=index > 0)
             for index in range(config.layers)
         )
-        self.out = nn.Identity() if width == token_dim else nn.Linear(width, token_dim)
+        plain = width == token_dim and not config.similarity
+        extra = similarity_width(config.similarity, positions)
+        self.out = nn.Identity() if plain else nn.Linear(width, token_dim + extra)
 
     def forward(
         self,
@@ -96,8 +103,9 @@ class RandomARDecoder(DecoderPart):
         return self._decoded(x, truth, attention=attention)
 
     def _decoded(self, x: Tensor, truth: Tensor, *, attention: Tensor | None) -> Decoded:
-        found = self.out(x)
-        return Decoded(reconstruction=found, attention=attention, error=squared_error(found, truth))
+        found, similarity = split_similarity(self.out(x), self.token_dim)
+        error = squared_error(found, truth)
+        return Decoded(reconstruction=found, attention=attention, error=error, similarity=similarity)
 
     def draw_known(
         self,
@@ -107,18 +115,12 @@ class RandomARDecoder(DecoderPart):
         device: torch.device,
         generator: Chance = None,
     ) -> Bool[Tensor, "b m"]:
-        """Which tokens are given: the first k of a random permutation.
-
-        With probability 1/2, k is uniform in 0..m-2; otherwise floor(known_share * m) - 1.
-        """
-        few = max(int(positions * self.config.known_share) - 1, 0)
-        anything = whole(max(positions - 1, 1), batch, 1, chance=generator, device=device)
-        coin = uniform(batch, 1, chance=generator, device=device) < 0.5
-        count = torch.where(coin, anything, few)
-        places = torch.arange(positions, device=count.device).expand(batch, positions)
-        if self.config.random_order:
-            order = uniform(batch, positions, chance=generator, device=device).argsort(dim=1)
-            place = torch.empty_like(order).scatter_(1, order, places)
-        else:
-            place = places
-        return (place < count).to(device)
+        """Which tokens are given."""
+        return draw_known(
+            batch,
+            positions,
+            share=self.config.known_share,
+            random_order=self.config.random_order,
+            device=device,
+            generator=generator,
+        )
