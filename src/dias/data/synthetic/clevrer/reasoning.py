@@ -144,7 +144,8 @@ def _paired(
     """Right and wrong choices of the same groups in random order; none where there is no pair."""
     pairs = []
     for name in sorted(groups):
-        right, wrong = [], []
+        right: list[Phrase] = []
+        wrong: list[Phrase] = []
         for phrase in groups[name]:
             (right if execute([*phrase.program, *program], log) == "yes" else wrong).append(phrase)
         chances = rng.permutation(len(right)), rng.permutation(len(wrong))

@@ -88,7 +88,7 @@ def visible(motion: Motion) -> Bool[np.ndarray, "t k"]:
     """Whether the middle of each object is in the picture; what was taken away is not."""
     places = motion.poses[..., :3]
     there = np.isfinite(places).all(axis=-1)
-    return there & inside(np.where(there[..., None], places, 1e6))
+    return np.asarray(there & inside(np.where(there[..., None], places, 1e6)))
 
 
 def _happens(motion: Motion, frames: int) -> bool:
@@ -133,11 +133,11 @@ def _angles(rotation: Float64[np.ndarray, "4"]) -> tuple[float, float, float]:
 
 
 def _logged(events: Sequence[Event]) -> tuple[values.LoggedEvent, ...]:
-    return tuple(
-        values.LoggedEvent(event.type, event.frame, event.objects)
-        for event in events
-        if event.type not in ("start", "end")
-    )
+    found = []
+    for event in events:
+        assert event.type != "start" and event.type != "end"  # noqa: PT018 - mypy narrows these
+        found.append(values.LoggedEvent(event.type, event.frame, event.objects))
+    return tuple(found)
 
 
 def _rounded(numbers: Iterable[float]) -> tuple[float, float, float]:
