@@ -15,7 +15,7 @@ class Candidate:
     Attributes:
         question: numbered 0.
         key: what its words tell of its answer at most; among those of one key answers are balanced.
-        answer: of a descriptive one; of the others what is balanced in its place.
+        answer: of a descriptive one; of others `changed` where the video's own events answer it wrongly.
     """
 
     question: Question

@@ -36,12 +36,12 @@ def balanced(videos: Sequence[Iterable[Candidate]], *, seed: Sequence[int]) -> l
     rng = np.random.default_rng(seed)
     kept: list[list[Question]] = [[] for _ in videos]
     pools: dict[str, dict[str, dict[str, list[tuple[int, Question]]]]] = {}
-    rest: dict[tuple[int, str], list[Question]] = defaultdict(list)
+    rest: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
     for place, candidates in enumerate(videos):
         for candidate in _thinned(candidates, rng):
             question = candidate.question
             if question.question_subtype is None:
-                rest[place, question.question_type].append(question)
+                rest[place, question.question_type].append(candidate)
             elif candidate.answer in _SHARES[question.question_subtype]:
                 pool = pools.setdefault(question.question_subtype, {}).setdefault(candidate.key, {})
                 pool.setdefault(candidate.answer, []).append((place, question))
@@ -49,9 +49,9 @@ def balanced(videos: Sequence[Iterable[Candidate]], *, seed: Sequence[int]) -> l
         for place, question in _drawn(pools[subtype], subtype, len(videos), rng):
             kept[place].append(question)
     for place, type in sorted(rest):
-        those = rest[place, type]
-        chosen = rng.permutation(len(those))[: _MOST_CHOICES[type]]
-        kept[place] += [those[i] for i in chosen]
+        those = [rest[place, type][i] for i in rng.permutation(len(rest[place, type]))]
+        those.sort(key=lambda one: one.answer != "changed")
+        kept[place] += [one.question for one in those[: _MOST_CHOICES[type]]]
     return [_numbered(questions, rng) for questions in kept]
 
 

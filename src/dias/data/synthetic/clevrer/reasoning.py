@@ -107,7 +107,11 @@ def _supposing(log: EventLog, rng: np.random.Generator) -> Iterator[Candidate]:
             if one < other and removed not in (one, other)
         ]
         program = ("all_events", *whom.program, "get_counterfact", "belong_to", *(["negate"] * negated))
-        choices = _paired(log, program, {"": _possible(log, pairs, rng)}, rng)
+        happened, removal = (
+            ("events", "belong_to"),
+            ("all_events", *whom.program, "get_counterfact", "belong_to"),
+        )
+        choices = _paired(log, program, {"": _possible(log, pairs, rng)}, rng, unlike=(happened, removal))
         if choices:
             which = "which event" if negated or rng.random() < 0.5 else "what"
             words = f"{which} will {'not ' * negated}happen"
@@ -115,7 +119,24 @@ def _supposing(log: EventLog, rng: np.random.Generator) -> Iterator[Candidate]:
                 words = sentence(f"{words} if {whom.words} is removed?")
             else:
                 words = sentence(f"without {whom.words}, {words}?")
-            yield choosing(log, words, program, choices, type="counterfactual", key=f"{negated}")
+            yield choosing(
+                log,
+                words,
+                program,
+                choices,
+                type="counterfactual",
+                key=f"{negated}",
+                balance=_news(log, choices, happened, removal),
+            )
+
+
+def _news(log: EventLog, choices: Sequence[Phrase], one: tuple[str, ...], other: tuple[str, ...]) -> str:
+    """Whether a program judges some choice unlike another: `changed` or `same`."""
+    return "changed" if any(_differ(log, choice, one, other) for choice in choices) else "same"
+
+
+def _differ(log: EventLog, choice: Phrase, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return execute([*choice.program, *one], log) != execute([*choice.program, *other], log)
 
 
 def _possible(log: EventLog, pairs: Sequence[Event], rng: np.random.Generator) -> list[Phrase]:
@@ -140,17 +161,25 @@ def _paired(
     *,
     most: int = _MOST_PAIRS,
     whole: bool = False,
+    unlike: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
 ) -> list[Phrase]:
-    """Right and wrong choices of the same groups in random order; none where there is no pair."""
+    """Right and wrong choices of the same groups in random order; none where there is no pair.
+
+    Those that the two programs of `unlike` judge differently are taken first.
+    """
     pairs = []
     for name in sorted(groups):
         right: list[Phrase] = []
         wrong: list[Phrase] = []
         for phrase in groups[name]:
             (right if execute([*phrase.program, *program], log) == "yes" else wrong).append(phrase)
-        chances = rng.permutation(len(right)), rng.permutation(len(wrong))
-        pairs += [(right[a], wrong[b]) for a, b in zip(*chances, strict=False)]
-    chosen = [pairs[i] for i in rng.permutation(len(pairs))[:most]]
+        for those in (right, wrong):
+            those[:] = [those[i] for i in rng.permutation(len(those))]
+            if unlike is not None:
+                those.sort(key=lambda one: not _differ(log, one, *unlike))
+        pairs += list(zip(right, wrong, strict=False))
+    order = range(len(pairs)) if unlike is not None else rng.permutation(len(pairs))
+    chosen = [pairs[i] for i in order[:most]]
     choices = [choice for pair in chosen for choice in pair]
     choices = [choices[i] for i in rng.permutation(len(choices))]
     return choices[:-1] if not whole and len(choices) > 2 and rng.random() < 0.5 else choices
