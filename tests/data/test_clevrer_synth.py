@@ -2,6 +2,7 @@
 
 import ctypes.util
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dias.data.clevrer import ObjectProperty, Question, log_of
-from dias.data.clevrer.values import Annotation
 from dias.data.synthetic.clevrer.asking import Candidate
 from dias.data.synthetic.clevrer.balancing import balanced
 from dias.data.synthetic.clevrer.drawing import RADIUS, Actor, draw_actors
 from dias.data.synthetic.clevrer.filming import film
 from dias.data.synthetic.clevrer.reasoning import reasoning
 from dias.data.synthetic.clevrer.simulating import rate_of, simulate
-from dias.data.synthetic.clevrer.telling import events_of, tell, visible
+from dias.data.synthetic.clevrer.telling import Told, events_of, tell, visible
 from dias.data.synthetic.clevrer.view import in_picture, inside
 from dias.data.synthetic.clevrer.world import PAINT
 from dias.data.synthetic.clevrer.writing import ClevrerSettings, unclear_frames, write_clevrer
@@ -99,12 +99,13 @@ def test_no_two_look_alike_and_those_that_will_enter_are_out_of_sight(
     assert (np.abs(in_picture(places[pushed])).max(axis=-1) > 1.3).all()
 
 
-def told(index: int) -> Annotation:
-    return tell(load_mujoco(), (7, index), scene=index, frames=FRAMES, objects=(4, 5)).annotation
+@cache
+def told(index: int) -> Told:
+    return tell(load_mujoco(), (7, index), scene=index, frames=FRAMES, objects=(4, 5))
 
 
 def test_what_the_file_says_happens_without_an_object_is_what_a_new_simulation_says() -> None:
-    found = tell(load_mujoco(), (7, 0), scene=0, frames=FRAMES, objects=(4, 5))
+    found = told(0)
     log = log_of(found.annotation)
     assert log.future is not None
     assert log.without is not None
@@ -123,7 +124,7 @@ def test_choices_come_as_right_as_wrong() -> None:
     """Of a kind; but for the last, which is left out by chance."""
     seen = 0
     for index in range(2):
-        for one in reasoning(log_of(told(index)), np.random.default_rng(index)):
+        for one in reasoning(log_of(told(index).annotation), np.random.default_rng(index)):
             answers = [choice.answer for choice in one.question.choices or ()]
             right = answers.count("correct")
             assert abs(2 * right - len(answers)) == len(answers) % 2
@@ -132,7 +133,7 @@ def test_choices_come_as_right_as_wrong() -> None:
 
 
 def test_a_frame_in_which_something_nearly_rests_is_unclear() -> None:
-    annotation = told(1)
+    annotation = told(1).annotation
     unclear = unclear_frames(annotation)
     for frame, moment in enumerate(annotation.motion_trajectory):
         speeds = [np.hypot(*pose.velocity[:2]) for pose in moment.objects if pose.inside_camera_view]
