@@ -54,6 +54,7 @@ def test_a_video_with_masks_boxes_and_what_they_are_of() -> None:
     assert clip.boxes is not None
     assert clip.boxes.shape == (16, len(things), 4)
     assert [SHAPES[i] for i in clip.classes] == [thing.shape for thing in things]  # type: ignore[union-attr]
+    assert source.class_names()[0] == "sphere"
     assert clip.tracks is not None
     assert clip.tracks.tolist() == list(range(len(things)))
     some = source.read(1, [3, 9])

@@ -6,7 +6,7 @@ are those of `derender_proposals/`: of the published set a network's, of rendere
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -137,6 +137,10 @@ class Clevrer:
     def name(self, index: int) -> str:
         """Such as `video_00000`."""
         return self._videos[index].stem
+
+    def class_names(self) -> Mapping[int, str]:
+        """The shapes."""
+        return dict(enumerate(SHAPES))
 
     def fingerprint(self) -> str:
         """SHA-256 over names and sizes of the split's videos."""
