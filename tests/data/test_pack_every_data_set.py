@@ -22,6 +22,7 @@ SETS: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
     "coco panoptic": (coco.write, ["mode=panoptic"]),
     "coco polygons": (coco.write, ["mode=polygons"]),
     "voc": (voc.write, ["split=trainval"]),
+    "clevrer": (lambda folder: MOVI.parents[1] / "clevrer", []),
     "movi": (lambda folder: MOVI, ["depth=true"]),
     "ytvis": (ytvis.write, []),
     "davis": (davis.write, []),

@@ -105,11 +105,55 @@ def videos(
     print(f"{out}: {count} clips of {frames} frames")
 
 
-def _range(objects: str) -> tuple[int, int]:
+@app.command()
+def clevrer(
+    out: Out,
+    clips: Annotated[int, Option(min=1, max=10_000, help="Videos of the training split.")],
+    validation: Annotated[int, Option(min=0, max=5_000, help="Videos of the validation split.")] = 0,
+    seed: Annotated[int, Option(min=0, help="The same seed gives the same files.")] = 0,
+    frames: Annotated[int, Option(min=16, max=1024, help="Of a video, in its 5.12 seconds.")] = 128,
+    size: Annotated[str, Option(help="Of the pictures, as WIDTHxHEIGHT, 3 to 2.")] = "480x320",
+    objects: Annotated[str, Option(help="Fewest and most objects, as MIN-MAX.")] = "4-6",
+    workers: Workers = None,
+    render: Annotated[
+        bool, Option("--render/--no-frames", help="no-frames: annotations and questions alone.")
+    ] = True,
+) -> None:
+    """Simulate videos of colliding objects, with annotations, questions and programs in CLEVRER's files."""
+    from dias.data.parallel import default_workers
+    from dias.data.synthetic.clevrer.writing import ClevrerSettings, write_clevrer
+
+    settings = ClevrerSettings(
+        clips=clips,
+        validation=validation,
+        seed=seed,
+        frames=frames,
+        size=_size(size),
+        objects=_range(objects, least=3, most=10, such="4-6"),
+        render=render,
+    )
+    write_clevrer(out, settings, workers=workers or default_workers())
+    print(f"{out}: {clips} + {validation} videos of {frames} frames, with questions")
+
+
+def _size(size: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT as numbers."""
+    from dias.errors import DiasError
+
+    width, _, height = size.partition("x")
+    if width.isdigit() and height.isdigit():
+        w, h = int(width), int(height)
+        if 2 * w == 3 * h and not h % 2 and not w % 2 and 32 <= h <= 1080:
+            return w, h
+    raise DiasError(f"--size {size}: expected even WIDTHxHEIGHT, 3 to 2, such as 480x320 or 192x128")
+
+
+def _range(objects: str, *, least: int = 1, most: int = 24, such: str = "3-8") -> tuple[int, int]:
     """MIN-MAX as numbers."""
     from dias.errors import DiasError
 
-    least, _, most = objects.partition("-")
-    if not (least.isdigit() and most.isdigit() and 1 <= int(least) <= int(most) <= 24):
-        raise DiasError(f"--objects {objects}: expected MIN-MAX with 1 <= MIN <= MAX <= 24, such as 3-8")
-    return int(least), int(most)
+    low, _, high = objects.partition("-")
+    if not (low.isdigit() and high.isdigit() and least <= int(low) <= int(high) <= most):
+        expected = f"MIN-MAX with {least} <= MIN <= MAX <= {most}, such as {such}"
+        raise DiasError(f"--objects {objects}: expected {expected}")
+    return int(low), int(high)

@@ -151,6 +151,36 @@ DOWNLOADS: tuple[DataSet, ...] = (
         ),
     ),
     DataSet(
+        kind="clevrer",
+        title="CLEVRER",
+        about="rendered videos of 5 s in which objects collide, with questions and programs",
+        mark="video_train/ or videos/train/ with video_?.mp4",
+        layout=(
+            "video_train/video_00000-01000/video_?.mp4, video_validation/, video_test/",
+            "annotation_train/annotation_00000-01000/annotation_?.json, annotation_validation/",
+            "train.json, validation.json, test.json   the questions; or in questions/",
+            "derender_proposals/proposal_?.json   masks, by a network",
+            "or as SlotFormer's: videos/train/, annotations/train/, videos/val/, ...",
+        ),
+        unit="clips",
+        site="http://clevrer.csail.mit.edu/",
+        archives=(
+            "video_train.zip, video_validation.zip, video_test.zip",
+            "annotation_train.zip, annotation_validation.zip",
+            "train.json, validation.json, test.json",
+            "derender_proposals.zip",
+            "or: dias synth clevrer FOLDER --clips 1000",
+        ),
+        licence="CC0; see the site",
+        paper="Yi et al., CLEVRER, ICLR 2020, arXiv:1910.01442",
+        # The paper, section 3.
+        counts=(
+            Count(split="train", samples=10_000),
+            Count(split="validation", samples=5_000),
+            Count(split="test", samples=5_000),
+        ),
+    ),
+    DataSet(
         kind="davis",
         title="DAVIS 2017",
         about="short videos with a mask of every object in every frame",

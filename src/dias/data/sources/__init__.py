@@ -10,6 +10,7 @@ from pydantic import Field
 from dias.config import from_dict, to_dict, with_changes
 from dias.data.frames import images_of
 from dias.data.samples import ImageSource
+from dias.data.sources.clevrer import Clevrer, ClevrerConfig
 from dias.data.sources.clevrtex import ClevrTexConfig
 from dias.data.sources.clips import Clips, ClipsConfig, Contact
 from dias.data.sources.coco import CocoConfig
@@ -33,6 +34,7 @@ Source = Annotated[
     | ScenesConfig
     | ClipsConfig
     | ClevrTexConfig
+    | ClevrerConfig
     | CocoConfig
     | VocConfig
     | MoviConfig
@@ -50,6 +52,7 @@ _RECOGNISED: tuple[type[SourceConfig], ...] = (
     ScenesConfig,
     ClipsConfig,
     ClevrTexConfig,
+    ClevrerConfig,
     CocoConfig,
     VocConfig,
     MoviConfig,
@@ -62,6 +65,8 @@ _RECOGNISED: tuple[type[SourceConfig], ...] = (
 
 __all__ = [
     "ClevrTexConfig",
+    "Clevrer",
+    "ClevrerConfig",
     "Clips",
     "ClipsConfig",
     "CocoConfig",

@@ -72,8 +72,8 @@ def looking(mujoco: Any, model: Any, *, size: int) -> Iterator[Eye]:
     Raises:
         DiasError: no OpenGL library can be used; says how to install one.
     """
-    with _renderer(mujoco, model, OVERSAMPLING * size) as renderer:
-        yield Eye(mujoco, renderer, size)
+    with renderer(mujoco, model, OVERSAMPLING * size, OVERSAMPLING * size) as drawer:
+        yield Eye(mujoco, drawer, size)
 
 
 def load_mujoco() -> Any:
@@ -95,9 +95,14 @@ def load_mujoco() -> Any:
     return mujoco
 
 
-def _renderer(mujoco: Any, model: Any, size: int) -> Any:
+def renderer(mujoco: Any, model: Any, width: int, height: int) -> Any:
+    """MuJoCo's own, to be used in a `with`.
+
+    Raises:
+        DiasError: no OpenGL library can be used; says how to install one.
+    """
     try:
-        return mujoco.Renderer(model, size, size)
+        return mujoco.Renderer(model, height, width)
     except (AttributeError, ImportError, RuntimeError, mujoco.FatalError) as error:
         raise DiasError(_no_gl(error)) from None
 

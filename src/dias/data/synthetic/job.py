@@ -1,7 +1,7 @@
 """A rendered set as a job: in parallel, resumable, and whole once its mark is there."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from dias.files import write_json, write_text
 from dias.progress import ProgressLine
 from dias.provenance import record
 
-_MARKS = ("scenes.json", "clips.json")
+_MARKS = ("scenes.json", "clips.json", "clevrer.json")
 
 
 @runtime_checkable
@@ -28,6 +28,12 @@ class Settings(Protocol):
         ...
 
 
+def _one_file(folder: Path, settings: Settings, parts: Iterator[dict[str, Any]]) -> None:
+    """Gather the descriptions into one file, a line each."""
+    lines = "".join(json.dumps(part, separators=(",", ":")) + "\n" for part in parts)
+    write_text(folder / "objects.jsonl", lines)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """How a kind of set lies in its folder.
@@ -38,6 +44,7 @@ class Job:
         format: as the mark says.
         unit: of the samples, such as `images`.
         parts: folders that are filled.
+        gather: makes files of the descriptions of all samples, in their order.
     """
 
     mark: str
@@ -45,6 +52,7 @@ class Job:
     format: str
     unit: str
     parts: tuple[str, ...]
+    gather: Callable[[Path, Any, Iterator[dict[str, Any]]], None] = _one_file
 
 
 def run(
@@ -93,10 +101,8 @@ def _one(write: Callable[[Path, Any, int], dict[str, Any]], folder: Path, settin
 
 
 def _finish(job: Job, folder: Path, settings: Settings, classes: tuple[str, ...]) -> None:
-    """Gather the descriptions into one file; the mark says that the set is whole."""
-    parts = (json.loads(_part(folder, i).read_text()) for i in range(settings.count))
-    lines = "".join(json.dumps(part, separators=(",", ":")) + "\n" for part in parts)
-    write_text(folder / "objects.jsonl", lines)
+    """Gather the descriptions; the mark says that the set is whole."""
+    job.gather(folder, settings, (json.loads(_part(folder, i).read_text()) for i in range(settings.count)))
     write_json(
         folder / job.mark,
         {
