@@ -20,7 +20,7 @@ from dias.provenance import Provenance, record
 
 FORMAT = "dias-checkpoint-1"
 TOKENIZER_FORMAT = "dias-tokenizer-1"
-_NAMES = ("best.safetensors", "last.safetensors")
+_NAMES = ("best.safetensors", "last.safetensors", "model.safetensors")  # the last: as Hugging Face has it
 
 
 def save_model(
@@ -157,7 +157,7 @@ def load_model(
 
 
 def find(path: Path) -> Path:
-    """The checkpoint file that `path` means: itself, or a run folder's best, else last.
+    """The checkpoint file that `path` means: itself, or a run folder's best, else last, else model.
 
     Raises:
         CheckpointError: there is none.

@@ -1,6 +1,7 @@
 """What `import dias` offers for five-line programs."""
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +16,16 @@ from dias.inference.segment import Segmentation, Segmenter
 from dias.models.image import ImageModel
 
 
-def load(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ImageModel:
+def shipped() -> Path:
+    """The folder of the model that the package ships: weights, settings and card (docs/pretrained.md)."""
+    return Path(str(files("dias") / "pretrained"))
+
+
+def load(path: str | Path | None = None, *, weights: str | None = None, device: str = "auto") -> ImageModel:
     """Load a model with its backbone, ready for pictures.
 
     Args:
-        path: a checkpoint file, or the folder of a run.
+        path: a checkpoint file, or the folder of a run; None: the model that the package ships.
         weights: local path of the backbone's weights, instead of what the checkpoint names.
         device: such as "cpu" or "cuda"; "auto" takes a GPU when there is one.
 
@@ -29,7 +35,7 @@ def load(path: str | Path, *, weights: str | None = None, device: str = "auto") 
         SettingError: there is no such device.
     """
     best = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load_model(Path(path), weights=weights)
+    model = load_model(shipped() if path is None else Path(path), weights=weights)
     try:
         return model.to(torch.device(best if device == "auto" else device))
     except (RuntimeError, AssertionError) as error:  # torch says it in both ways
