@@ -47,7 +47,8 @@ def main() -> None:
         photos = photographs(PHOTOS["test" if name == "test" else "train"])
         for number, folder in enumerate(folders):
             write_photographed(open_source(folder), photos, out / name / f"photos-{number}", seed=SEEDS[name])
-    mixed([*plain["train"], *sorted((out / "train").glob("photos-*"))], out / "sets" / "train")
+    every = [*plain["train"], *sorted((out / "train").glob("photos-*"))]
+    mixed(every, out / "sets" / "train", most=given.most)
     mixed([*plain["val"], out / "val" / "photos-0"], out / "sets" / "val", masks=True)
     model = train(out, views=given.views, changes=given.set or [])
     measured = {
@@ -74,6 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ood", type=int, default=256)
     parser.add_argument("--side", type=int, default=224, help="of the pictures, in pixels")
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="rendered sets to train on beside")
+    parser.add_argument("--most", type=int, help="pictures to train on of each set; all if not given")
     parser.add_argument("--views", type=int, default=2, help="cached views of a picture")
     parser.add_argument("--beside", type=Path, help="a checkpoint that is measured on the same sets")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="as of `dias train`")
@@ -87,13 +89,13 @@ def photographs(names: Sequence[str]) -> dict:
     return {name: by_name[name] for name in names}
 
 
-def mixed(folders: Sequence[Path], out: Path, *, masks: bool = False) -> None:
-    """Pictures of several folders in one, as links where the disk has them; masks beside them if asked."""
+def mixed(folders: Sequence[Path], out: Path, *, masks: bool = False, most: int | None = None) -> None:
+    """The first pictures of several folders in one, as links where the disk has them; with masks if asked."""
     for part in ("images", "masks") if masks else ("images",):
         place = out / part if masks else out
         place.mkdir(parents=True, exist_ok=True)
         for number, folder in enumerate(folders):
-            for file in sorted((folder / part).iterdir()):
+            for file in sorted((folder / part).iterdir())[:most]:
                 target = place / f"{number}-{file.name}"
                 if not target.exists():
                     linked(file, target)

@@ -20,6 +20,7 @@ from dias.provenance import Provenance, record
 
 FORMAT = "dias-checkpoint-1"
 TOKENIZER_FORMAT = "dias-tokenizer-1"
+CHECKPOINT_KEY = "dias"  # of the same header in a checkpoint of Lightning
 _NAMES = ("best.safetensors", "last.safetensors", "model.safetensors")  # the last: as Hugging Face has it
 
 
@@ -43,15 +44,21 @@ def save_model(
     state = model.head_state()
     if half:
         state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    _write(file, state, header_of(model, provenance=provenance, notes=notes))
+
+
+def header_of(
+    model: ImageModel, *, provenance: Provenance | None = None, notes: dict[str, Any] | None = None
+) -> dict[str, str]:
+    """What a file says of its model, as `save_model` writes it."""
     weights = model.backbone.weights if model.backbone is not None else None
-    header = {
+    return {
         "format": FORMAT,
         "model": json.dumps(to_dict(model.config)),
         "backbone": json.dumps(None if weights is None else asdict(weights)),
         "provenance": json.dumps((provenance or record()).to_dict()),
         "notes": json.dumps(notes or {}),
     }
-    _write(file, state, header)
 
 
 def save_tokenizer(

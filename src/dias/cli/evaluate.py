@@ -74,6 +74,11 @@ def evaluate(
     pictures: Annotated[
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        Option(metavar="FILE.html", help="Also write one page: scores, pictures, attention, merge trees."),
+    ] = None,
+    closely: Annotated[int, Option(min=0, help="Best and worst images in that page, as many of each.")] = 3,
     clips: Annotated[
         Path | None,
         Option(
@@ -135,7 +140,8 @@ def evaluate(
         "bad_images": bad_images,
     }  # fmt: skip
     config = from_dict(EvaluationConfig, settings, where="dias eval")
-    check_writable(out)
+    for file in (out, *([report] if report else [])):
+        check_writable(file)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
     whole = None if clips is None else clips_for(source, clips)
@@ -157,12 +163,20 @@ def evaluate(
     if rules.warning:
         print(f"dias eval --int64: {rules.warning}", file=sys.stderr)
     # after the table, so that a disk that is full does not cost what was measured
-    replace(results, data=to_store(data, source)).save(out)
+    results = replace(results, data=to_store(data, source))
+    results.save(out)
     if pictures is not None:
         from dias.evaluation.pictures import draw_pictures
 
         draw_pictures(candidates[0].model, source, results.evaluations[0], folder=pictures)
     print(f"every image's scores: {out}")
+    if report is not None:
+        from dias.report.evaluation import write_evaluation_page
+        from dias.report.looks import extremes
+
+        looks = extremes(candidates[0].model, source, results.evaluations[0], count=closely)
+        write_evaluation_page(results, looks, report)
+        print(f"report: {report}")
     if whole is not None and clips is not None:
         found = evaluate_unlinked(candidates, whole, config=config)
         save_clips(found, clips)

@@ -10,6 +10,7 @@ from typer import Exit, Option
 from dias.cli import (
     cache,
     compare,
+    convert,
     data,
     edit,
     evaluate,
@@ -35,8 +36,9 @@ app.command("compare")(compare.compare)
 app.command("segment")(segment.segment)
 app.command("edit")(edit.edit)
 app.command("cache")(cache.cache)
-app.command("report")(report.report)
+app.command("convert")(convert.convert)
 app.command("import-official")(import_official.import_official)
+app.add_typer(report.app, name="report")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

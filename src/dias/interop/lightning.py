@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dias.checkpoints import CHECKPOINT_KEY as KEY
 from dias.errors import CheckpointError
 from dias.files import write_atomic
 from dias.interop.stored import Stored
 
-KEY = "dias"  # in Lightning's file: the header of ours
 _PREFIX = "model."  # of the weights, as `dias.training.module` names them
 _VERSION = "pytorch-lightning_version"
 
