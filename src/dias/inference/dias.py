@@ -162,4 +162,5 @@ class Dias:
 
 
 def _masks(found: Segmentation) -> Bool[np.ndarray, "k h w"]:
-    return found.labels[None] == np.arange(len(found.slots))[:, None, None]
+    numbers = np.arange(len(found.slots))[:, None, None]
+    return np.equal(found.labels[None], numbers)
