@@ -45,10 +45,18 @@ def write_card(out: Path, *, beside: Path | None, photos: Mapping[str, Sequence[
         "Data": _data(out, photos=photos),
         "Training": _training(out, recipe=recipe, told=told),
         "Limits": limits,
-        "Backbone": f"`{told['backbone']['name']}`, SHA-256 of the weights\n`{told['backbone']['sha256']}`\n"
-        "(Meta, Apache 2.0); not part of this file.",
+        "Backbone": _backbone(told["backbone"]),
     }
     write_text(out / "model" / "README.md", card(title="DIAS, pretrained on rendered scenes", parts=parts))
+
+
+def _backbone(told: Mapping | None) -> str:
+    if told is None:
+        return "Not written down."
+    return (
+        f"`{told['name']}`, SHA-256 of the weights\n`{told['sha256']}`\n"
+        "(Meta, Apache 2.0); not part of this file."
+    )
 
 
 def _metrics(out: Path, *, beside: Path | None) -> str:

@@ -163,4 +163,5 @@ class Dias:
 
 def _masks(found: Segmentation) -> Bool[np.ndarray, "k h w"]:
     numbers = np.arange(len(found.slots))[:, None, None]
-    return np.equal(found.labels[None], numbers)
+    masks: Bool[np.ndarray, "k h w"] = found.labels[None] == numbers
+    return masks

@@ -76,7 +76,7 @@ def write_photographed(
     write_json(folder / _MARK, made)
 
 
-def _is_whole(mark: Path, wanted: dict[str, int | str]) -> bool:
+def _is_whole(mark: Path, wanted: Mapping[str, object]) -> bool:
     if not mark.exists():
         return False
     if json.loads(mark.read_text(encoding="utf-8")) != wanted:
