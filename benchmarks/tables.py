@@ -21,9 +21,10 @@ def main() -> None:
 
 
 def pages() -> list[Path]:
-    """Both READMEs, and all of docs/."""
+    """Both READMEs, the card of the model that ships, and all of docs/."""
     home = HERE.parent
-    return [HERE / "README.md", home / "README.md", *sorted(home.glob("docs/**/*.md"))]
+    card = home / "src" / "dias" / "pretrained" / "README.md"
+    return [HERE / "README.md", home / "README.md", card, *sorted(home.glob("docs/**/*.md"))]
 
 
 def filled(text: str) -> str:

@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from dias.backbones import BackboneConfig
-from dias.checkpoints import CLIP_FORMAT, describe, load_clip_model, load_model, save_clip_model, save_model
+from dias.checkpoints import CLIP_FORMAT, describe, load_clip_model, load_model, save_model
 from dias.errors import CheckpointError
 from dias.models import ClipModel, ClipModelConfig, Cues, ImageModelConfig
 from dias.nn.decoders import RandomARConfig
@@ -39,7 +39,7 @@ def build(config: ClipModelConfig = SMALL) -> ClipModel:
 @pytest.mark.parametrize("config", [SMALL, PAIR])
 def test_a_model_of_clips_comes_back_as_it_was(tmp_path: Path, config: ClipModelConfig) -> None:
     model, file = build(config), tmp_path / "m.safetensors"
-    save_clip_model(file, model, notes={"step": 7})
+    save_model(file, model, notes={"step": 7})
     torch.manual_seed(1)
     again = load_clip_model(file, with_backbone=False)
     assert again.config == config
@@ -60,7 +60,7 @@ def test_a_model_of_clips_comes_back_as_it_was(tmp_path: Path, config: ClipModel
 
 def test_half_precision_is_stored_in_half(tmp_path: Path) -> None:
     for name, half in (("whole", False), ("half", True)):
-        save_clip_model(tmp_path / f"{name}.safetensors", build(), half=half)
+        save_model(tmp_path / f"{name}.safetensors", build(), half=half)
     whole, half = (
         load_clip_model(tmp_path / f"{n}.safetensors", with_backbone=False) for n in ("whole", "half")
     )
@@ -79,7 +79,7 @@ def test_the_backbone_stays_out_and_must_be_the_one_of_training(tmp_path: Path) 
     backbone = BackboneConfig(path=str(tmp_path / "one"), input_size=28)
     config = replace(SMALL, image=replace(SMALL.image, backbone=backbone))
     file = tmp_path / "m.safetensors"
-    save_clip_model(file, config.build(backbone=backbone.build()))
+    save_model(file, config.build(backbone=backbone.build()))
     again = load_clip_model(file)
     assert again.image.backbone is not None
     assert not any("backbone" in name for name in again.head_state())
@@ -90,7 +90,7 @@ def test_the_backbone_stays_out_and_must_be_the_one_of_training(tmp_path: Path) 
 
 def test_clips_and_pictures_are_told_apart_in_a_line(tmp_path: Path) -> None:
     clips, pictures = tmp_path / "clips.safetensors", tmp_path / "pictures.safetensors"
-    save_clip_model(clips, build())
+    save_model(clips, build())
     save_model(pictures, build().image)
     with pytest.raises(CheckpointError, match=r"holds a model of clips, not of pictures; use it on videos"):
         load_model(clips, with_backbone=False)

@@ -6,11 +6,12 @@ Names come in when they are first used, so that `import dias` itself takes no ti
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dias.inference.dias import Dias
     from dias.inference.shortcuts import load, segment
 
     __version__: str
 
-__all__ = ["__version__", "load", "segment"]
+__all__ = ["Dias", "__version__", "load", "segment"]
 
 
 def __getattr__(name: str) -> object:
@@ -18,6 +19,10 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("dias-ocl")
+    if name == "Dias":
+        from dias.inference.dias import Dias
+
+        return Dias
     if name in ("load", "segment"):
         from dias.inference import shortcuts
 

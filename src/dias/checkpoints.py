@@ -22,14 +22,15 @@ from dias.provenance import Provenance, record
 FORMAT = "dias-checkpoint-1"
 CLIP_FORMAT = "dias-clip-checkpoint-1"
 TOKENIZER_FORMAT = "dias-tokenizer-1"
-_NAMES = ("best.safetensors", "last.safetensors")
+CHECKPOINT_KEY = "dias"  # of the same header in a checkpoint of Lightning
+_NAMES = ("best.safetensors", "last.safetensors", "model.safetensors")  # the last: as Hugging Face has it
 
 AnyModel = TypeVar("AnyModel", ImageModel, ClipModel)
 
 
 def save_model(
     file: Path,
-    model: ImageModel,
+    model: ImageModel | ClipModel,
     *,
     provenance: Provenance | None = None,
     notes: dict[str, Any] | None = None,
@@ -44,20 +45,27 @@ def save_model(
         notes: anything that JSON can hold, such as step and validation scores.
         half: store fp16, for weights that are shipped.
     """
-    _save(file, model, model.backbone, FORMAT, provenance=provenance, notes=notes, half=half)
+    state = model.head_state()
+    if half:
+        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    _write(file, state, header_of(model, provenance=provenance, notes=notes))
 
 
-def save_clip_model(
-    file: Path,
-    model: ClipModel,
+def header_of(
+    model: ImageModel | ClipModel,
     *,
     provenance: Provenance | None = None,
     notes: dict[str, Any] | None = None,
-    half: bool = False,
-) -> None:
-    """Write a model of clips; otherwise as `save_model`."""
-    backbone = model.image.backbone
-    _save(file, model, backbone, CLIP_FORMAT, provenance=provenance, notes=notes, half=half)
+) -> dict[str, str]:
+    """What a file says of its model, as `save_model` writes it."""
+    backbone = model.image.backbone if isinstance(model, ClipModel) else model.backbone
+    return {
+        "format": CLIP_FORMAT if isinstance(model, ClipModel) else FORMAT,
+        "model": json.dumps(to_dict(model.config)),
+        "backbone": json.dumps(None if backbone is None else asdict(backbone.weights)),
+        "provenance": json.dumps((provenance or record()).to_dict()),
+        "notes": json.dumps(notes or {}),
+    }
 
 
 def save_tokenizer(
@@ -187,7 +195,7 @@ def load_clip_model(
 
 
 def find(path: Path) -> Path:
-    """The checkpoint file that `path` means: itself, or a run folder's best, else last.
+    """The checkpoint file that `path` means: itself, or a run folder's best, else last, else model.
 
     Raises:
         CheckpointError: there is none.
@@ -240,29 +248,6 @@ def fill(model: ImageModel | ClipModel, file: Path) -> None:
         CheckpointError: the file is damaged, or its weights are not the model's.
     """
     _copy(file, model.head_state())
-
-
-def _save(
-    file: Path,
-    model: ImageModel | ClipModel,
-    backbone: Backbone | None,
-    form: str,
-    *,
-    provenance: Provenance | None,
-    notes: dict[str, Any] | None,
-    half: bool,
-) -> None:
-    state = model.head_state()
-    if half:
-        state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
-    header = {
-        "format": form,
-        "model": json.dumps(to_dict(model.config)),
-        "backbone": json.dumps(None if backbone is None else asdict(backbone.weights)),
-        "provenance": json.dumps((provenance or record()).to_dict()),
-        "notes": json.dumps(notes or {}),
-    }
-    _write(file, state, header)
 
 
 def _write(file: Path, state: dict[str, Tensor], header: dict[str, str]) -> None:

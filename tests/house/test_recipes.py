@@ -8,7 +8,8 @@ from dias.errors import DiasError
 from dias.training.recipe import Recipe, read_recipe, save_recipe, shipped
 
 DATA_SETS = [
-    "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "scenes", "scenes-cpu", "voc", "ytvis",
+    "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "pretrained", "scenes", "scenes-cpu", "voc",
+    "ytvis",
 ]  # fmt: skip
 CLIPS = ["dias-clips-boxes-cpu", "dias-clips-cpu", "dias-movi-d", "dias-ytvis"]
 METHODS = [

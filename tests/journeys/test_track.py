@@ -18,7 +18,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from conftest import Said
-from dias.checkpoints import load_model, save_clip_model
+from dias.checkpoints import load_model, save_model
 from dias.models import ClipModelConfig
 from dias.nn.slots.transitions import EncoderTransitionConfig
 from miniatures import videos
@@ -80,7 +80,7 @@ def test_a_model_of_clips(tiny: Path, tmp_path: Path, dias: Dias) -> None:
     config = ClipModelConfig(image=image.config, transition=EncoderTransitionConfig(heads=2))
     model = config.build(backbone=image.backbone)
     model.image.load_state_dict(image.state_dict())
-    save_clip_model(tmp_path / "clips.safetensors", model)
+    save_model(tmp_path / "clips.safetensors", model)
     file, out = videos.write(tmp_path / "a.mp4", 4), tmp_path / "out"
     said = dias("track", tmp_path / "clips.safetensors", file, "--out", out)
     assert said.code == 0, said.err

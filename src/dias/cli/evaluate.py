@@ -1,11 +1,17 @@
 """dias eval."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
 from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
+
+if TYPE_CHECKING:
+    from dias.data.samples import ImageSource
+    from dias.evaluation.results import Results
+    from dias.models import ImageModel
 
 _RULES = "Rules of the protocol, changed one by one (the result is then named so)"
 
@@ -74,6 +80,11 @@ def evaluate(
     pictures: Annotated[
         Path | None, Option(help="Folder for pictures of the first checkpoint's masks.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        Option(metavar="FILE.html", help="Also write one page: scores, pictures, attention, merge trees."),
+    ] = None,
+    closely: Annotated[int, Option(min=0, help="Best and worst images in that page, as many of each.")] = 3,
     clips: Annotated[
         Path | None,
         Option(
@@ -130,6 +141,7 @@ def evaluate(
         evaluate_unlinked,
         save_clips,
     )
+    from dias.evaluation.pictures import draw_pictures
     from dias.files import check_writable
 
     if len(paths) < 2:
@@ -146,11 +158,11 @@ def evaluate(
         "bad_images": bad_images,
     }  # fmt: skip
     config = from_dict(EvaluationConfig, settings, where="dias eval")
-    check_writable(out)
+    for file in (out, *([report] if report else [])):
+        check_writable(file)
     of_clips = are_of_clips(paths[:-1])
-    if of_clips and (clustering or pictures or clips):
-        told = "--clustering" if clustering else "--pictures" if pictures else "--clips"
-        raise DiasError(f"{told} is for models of pictures; leave it out: --out gets every clip's scores")
+    if of_clips:
+        _refuse(clustering=clustering, pictures=pictures, clips=clips, report=report)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
     whole = None if clips is None else clips_for(source, clips)
@@ -163,8 +175,7 @@ def evaluate(
         print(f"{clip_markdown(found)}\nevery clip's scores: {out}")
         return
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
-    for file in seen_in_training(candidates, source):
-        print(f"warning: {file}: was trained on these very pictures; measure it on others", file=sys.stderr)
+    _warn(seen_in_training(candidates, source))
     results = evaluate_all(
         candidates, source, config=config, clustering=ClusteringConfig() if clustering else None
     )
@@ -173,18 +184,51 @@ def evaluate(
         print(as_markdown(summary, baselines=results.baselines))
     else:
         Console().print(as_table(summary, baselines=results.baselines))
-    for line in results.evaluations[0].skipped:
-        print(f"left out: {line}")
-    if rules.warning:
-        print(f"dias eval --int64: {rules.warning}", file=sys.stderr)
+    _tell(results.evaluations[0].skipped, warning=rules.warning)
     # after the table, so that a disk that is full does not cost what was measured
-    replace(results, data=to_store(data, source)).save(out)
+    results = replace(results, data=to_store(data, source))
+    results.save(out)
     if pictures is not None:
-        from dias.evaluation.pictures import draw_pictures
-
         draw_pictures(candidates[0].model, source, results.evaluations[0], folder=pictures)
     print(f"every image's scores: {out}")
+    if report is not None:
+        _write_report(results, candidates[0].model, source, report, closely=closely)
     if whole is not None and clips is not None:
         found = evaluate_unlinked(candidates, whole, config=config)
         save_clips(found, clips)
         print(f"\n{clip_markdown(found)}\nevery clip's scores: {clips}")
+
+
+def _refuse(**options: object) -> None:
+    """Options that models of clips have no use for."""
+    from dias.errors import DiasError
+
+    for name in (name for name, value in options.items() if value):
+        raise DiasError(f"--{name} is for models of pictures; leave it out: --out gets every clip's scores")
+
+
+def _warn(seen: Sequence[Path]) -> None:
+    import sys
+
+    for file in seen:
+        print(f"warning: {file}: was trained on these very pictures; measure it on others", file=sys.stderr)
+
+
+def _tell(skipped: Sequence[str], *, warning: str | None) -> None:
+    import sys
+
+    for line in skipped:
+        print(f"left out: {line}")
+    if warning:
+        print(f"dias eval --int64: {warning}", file=sys.stderr)
+
+
+def _write_report(
+    results: "Results", model: "ImageModel", source: "ImageSource", file: Path, *, closely: int
+) -> None:
+    from dias.report.evaluation import write_evaluation_page
+    from dias.report.looks import extremes
+
+    looks = extremes(model, source, results.evaluations[0], count=closely)
+    write_evaluation_page(results, looks, file)
+    print(f"report: {file}")

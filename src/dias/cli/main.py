@@ -10,6 +10,7 @@ from typer import Exit, Option
 from dias.cli import (
     cache,
     compare,
+    convert,
     data,
     edit,
     evaluate,
@@ -40,9 +41,10 @@ app.command("track")(track.track)
 app.command("edit")(edit.edit)
 app.command("slots")(slots.slots)
 app.command("cache")(cache.cache)
-app.command("report")(report.report)
+app.command("convert")(convert.convert)
 app.command("import-official")(import_official.import_official)
 app.add_typer(recognise.app, name="recognise")
+app.add_typer(report.app, name="report")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

@@ -9,16 +9,24 @@ from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
 
 
 def segment(
-    checkpoint: Annotated[Path, Argument(help="A .safetensors file, or the folder of a run.")],
-    path: Annotated[
-        Path,
-        Argument(help="A picture or a video, a folder of either, any data set, or `photos` (sample ones)."),
+    paths: Annotated[
+        list[Path],
+        Argument(
+            metavar="[CHECKPOINT] PICTURES",
+            help="A .safetensors file, or the folder of a run or of a model; if not given, the model that "
+            "ships with DIAS. Then a picture or a video, a folder of either, any data set, or `photos` "
+            "(sample ones).",
+        ),
     ],
-    out: Annotated[Path, Option(help="Folder for the results.")],
+    out: Annotated[Path, Option(help="Folder for the results.")] = Path("segments"),
     data_set: DataSettings = None,
     map: Annotated[
-        Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
-    ] = "aggregation",
+        Literal["aggregation", "decoder"] | None,
+        Option(
+            help="Whose attention gives the masks; decoder is slower. If not given: aggregation, but decoder "
+            "for the model that ships."
+        ),
+    ] = None,
     compare: Annotated[
         bool, Option("--compare", help="Also show first iteration, last without reduction, final.")
     ] = False,
@@ -36,7 +44,7 @@ def segment(
 ) -> None:
     """Find the objects in pictures: overlays, masks, slot vectors and a COCO file.
 
-    Example: `dias segment runs/demo ~/pictures --out segments --compare`.
+    Examples: `dias segment photo.jpg`, `dias segment runs/demo/run ~/pictures --out found --compare`.
     """
     import sys
 
@@ -49,6 +57,7 @@ def segment(
     from dias.nn.slots.aggregation import AggregationConfig
     from dias.progress import ProgressLine
 
+    checkpoint, path = _apart(paths)
     if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
         raise SettingError(
             "--out", str(out), f"lies in {path}: its pictures would be segmented the next time"
@@ -58,7 +67,10 @@ def segment(
     if threshold is not None:
         told = from_dict(AggregationConfig, {"threshold": threshold}, where="dias segment")
         model = model.with_threshold(told.threshold)
-    segmenter = Segmenter(model, map=map, size=size, batch=batch, fit=fit)
+    shipped = checkpoint is None and size is None  # another size the decoder does not know
+    segmenter = Segmenter(
+        model, map=map or ("decoder" if shipped else "aggregation"), size=size, batch=batch, fit=fit
+    )
     with ProgressLine("segment", total=len(source)) as line:
 
         def on_picture(name: str) -> None:
@@ -68,3 +80,17 @@ def segment(
     print(f"{out}: {saved.pictures} pictures segmented, {len(saved.skipped)} skipped")
     for one in saved.skipped:
         print(f"skipped {one.name}: {one.reason}", file=sys.stderr)
+
+
+def _apart(paths: list[Path]) -> tuple[Path | None, Path]:
+    """A checkpoint, if there is one, and the pictures."""
+    from dias.errors import DiasError
+
+    *before, pictures = paths
+    if len(before) > 1:
+        raise DiasError(
+            f"dias segment: expected [CHECKPOINT] PICTURES, got {len(paths)} paths; name a folder of pictures"
+        )
+    if not before and pictures.suffix == ".safetensors":
+        raise DiasError(f"dias segment {pictures}: is a checkpoint; name the pictures after it")
+    return (before[0] if before else None), pictures

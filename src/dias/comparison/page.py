@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from dias.comparison.caption import caption
@@ -12,6 +13,8 @@ from dias.comparison.plan import Plan
 from dias.comparison.tables import cells, checkpoints, sections
 from dias.evaluation import Row
 from dias.provenance import Provenance
+from dias.report.evaluation import counts_figure
+from dias.report.figures import histogram_figure
 from dias.report.gallery import as_data_url
 from dias.report.page import facts, folded, page, section
 from dias.report.sections import contents
@@ -29,6 +32,8 @@ def comparison_page(
     ]
     above, *notes = caption(plan, rows, baselines)
     parts.append(("notes", "How to read this", "".join(f"<p>{escape(one)}</p>" for one in notes)))
+    if any(row.evaluations for row in rows):
+        parts.append(("images", "Image by image", _spread(rows)))
     if grid is not None:
         parts.append(("grid", "The same images", _grid(grid)))
     failed = [f"{row.name}, {line}" for row in rows for line in row.failures]
@@ -56,6 +61,20 @@ def _table(rows: Sequence[MethodRow], columns: Sequence[Column], baselines: Sequ
         '<div class="scroll"><table class="scores">'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def _spread(rows: Sequence[MethodRow]) -> str:
+    """Of each method's first seed: how mBO is spread over the images, and slots kept against the truth."""
+    charts = []
+    for row in (row for row in rows if row.evaluations):
+        first = row.evaluations[0]
+        values = first.best_map.mbo[np.isfinite(first.best_map.mbo)].tolist()
+        title = f"{row.name}: mBO, image by image"
+        charts.append(histogram_figure(values, beside=[], label=row.name, other="", title=title))
+        charts.append(counts_figure(first, title=f"{row.name}: slots kept against true segments"))
+    body = "".join(f'<div class="chart">{chart}</div>' for chart in charts)
+    about = "The first seed of each method; `dias eval --report` shows attention and merge trees of a run."
+    return f'<p class="quiet">{escape(about)}</p><div class="charts">{body}</div>'
 
 
 def _grid(file: Path) -> str:

@@ -22,7 +22,7 @@ def both_passes(
     An image's queries depend on `seed` and its index alone, so batches of any size give the same masks. The
     decoder is asked for its map alone, and left out where it has none.
     """
-    queries = _queries(model, tokens, indices=indices, seed=seed)
+    queries = queries_of(model, tokens, indices=indices, seed=seed)
     decode = model.decoder.gives_map
     plain, final = (
         model.from_tokens(tokens, queries, reduce=reduce, decode=decode) for reduce in (False, True)
@@ -33,12 +33,13 @@ def both_passes(
 @torch.no_grad()
 def final_pass(model: ImageModel, tokens: Tokens, *, indices: Sequence[int], seed: int) -> SlotOutput:
     """The second of `both_passes` alone."""
-    return model.from_tokens(tokens, _queries(model, tokens, indices=indices, seed=seed))
+    return model.from_tokens(tokens, queries_of(model, tokens, indices=indices, seed=seed))
 
 
-def _queries(
+def queries_of(
     model: ImageModel, tokens: Tokens, *, indices: Sequence[int], seed: int
 ) -> Float[Tensor, "b n d"]:
+    """Where the slots of images start: drawn from `seed` and each image's index alone."""
     drawn = [model.queries(1, generator=noise(seed, index)) for index in indices]
     return torch.cat(drawn).to(tokens.features.device)
 

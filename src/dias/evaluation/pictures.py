@@ -49,6 +49,12 @@ def choose(evaluation: Evaluation, *, some: int = 8, extremes: int = 4) -> tuple
     )
 
 
+def as_measured(model: ImageModel, evaluation: Evaluation) -> ImageModel:
+    """The model under the threshold that it was measured with."""
+    threshold = evaluation.config.threshold
+    return model if threshold is None else model.with_threshold(threshold)
+
+
 def with_truth(
     source: ImageSource, index: int, *, config: EvaluationConfig
 ) -> list[UInt8[np.ndarray, "h w 3"]]:
@@ -98,8 +104,7 @@ def draw_pictures(
         folder: where to.
         choices: which images; `choose(evaluation)` when empty.
     """
-    threshold = evaluation.config.threshold
-    model = model if threshold is None else model.with_threshold(threshold)
+    model = as_measured(model, evaluation)
     indices = {source.name(index): index for index in range(len(source))}
     places = {name: place for place, name in enumerate(evaluation.names)}
     drawn: set[str] = set()

@@ -1,6 +1,7 @@
 """What `import dias` offers for five-line programs."""
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +16,16 @@ from dias.inference.segment import Segmentation, Segmenter
 from dias.models import ClipModel, ImageModel, following
 
 
-def load(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ImageModel:
+def shipped() -> Path:
+    """The folder of the model that the package ships: weights, settings and card (docs/pretrained.md)."""
+    return Path(str(files("dias") / "pretrained"))
+
+
+def load(path: str | Path | None = None, *, weights: str | None = None, device: str = "auto") -> ImageModel:
     """Load a model with its backbone, ready for pictures.
 
     Args:
-        path: a checkpoint file, or the folder of a run.
+        path: a checkpoint file, or the folder of a run; None: the model that the package ships.
         weights: local path of the backbone's weights, instead of what the checkpoint names.
         device: such as "cpu" or "cuda"; "auto" takes a GPU when there is one.
 
@@ -28,7 +34,7 @@ def load(path: str | Path, *, weights: str | None = None, device: str = "auto") 
         WeightsError: the backbone's weights cannot be found.
         SettingError: there is no such device.
     """
-    return on_device(load_model(Path(path), weights=weights), device)
+    return on_device(load_model(shipped() if path is None else Path(path), weights=weights), device)
 
 
 def load_tracking(path: str | Path, *, weights: str | None = None, device: str = "auto") -> ClipModel:

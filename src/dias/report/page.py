@@ -11,6 +11,7 @@ _STYLE = """
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",
 Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-text-size-adjust:100%}
 main{max-width:1080px;margin:0 auto;padding:2.5rem 1.25rem 4rem}
+h1,p,figcaption,nav a{overflow-wrap:anywhere}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .5rem;letter-spacing:-.01em}
 h2{font-size:1.3rem;margin:3rem 0 .4rem;line-height:1.3}
 h3{font-size:1.05rem;margin:1.6rem 0 .2rem}
@@ -45,6 +46,11 @@ figure img{display:block;width:100%;height:auto;border-radius:6px}
 figcaption{font-size:.9rem;padding-top:.3rem}
 .photos{display:grid;grid-template-columns:minmax(0,1fr);gap:.4rem 1.2rem}
 .grid{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:.4rem 1.2rem;align-items:start}
+.look{border-top:1px solid var(--line);padding-top:1.1rem;margin-top:1.1rem}
+.look figure{margin-bottom:.9rem}
+table.images td:nth-child(2),table.images th:nth-child(2){text-align:right}
+table.images td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:7rem}
+.up{color:var(--series-3)}.down{color:var(--series-2)}
 .grid figcaption{overflow-wrap:anywhere}
 pre{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem;
 font-size:.82rem;line-height:1.45}
@@ -52,8 +58,9 @@ summary{cursor:pointer}
 @media (max-width:640px){main{padding-top:1.5rem}h1{font-size:1.5rem}
 .tiles{grid-template-columns:repeat(2,1fr)}
 .charts,.grid{grid-template-columns:minmax(0,1fr)}.chart{padding:.5rem}.wide img{width:680px;max-width:none}
-th,td{padding:.4rem .35rem}table.scores{font-size:.84rem}
+th,td{padding:.4rem .35rem}table.scores{font-size:.8rem}table.scores td,table.scores th{padding:.4rem .25rem}
 table.scores td:nth-child(-n+2){white-space:normal;text-align:left}
+table.scores th{white-space:normal;overflow-wrap:anywhere}
 th:last-child,td:last-child{padding-right:0}
 table.facts th{white-space:normal}}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--muted:#444;--line:#bbb;

@@ -145,17 +145,29 @@ def origin(run: Path, *, results: Results | None) -> str:
     parts = []
     trained = run / "provenance.json"
     if trained.is_file():
-        parts.append("<h3>Training</h3>" + facts(_facts(json.loads(trained.read_text(encoding="utf-8")))))
-    for one in results.evaluations if results else ():
-        told = _facts(one.provenance) | {"checkpoint": Path(one.checkpoint).name}
-        parts.append("<h3>Evaluation</h3>" + facts(told | {"protocol": _settings(one.config)}))
+        parts.append("<h3>Training</h3>" + facts(facts_of(json.loads(trained.read_text(encoding="utf-8")))))
+    if results is not None:
+        parts.append(evaluated(results))
     recipe = run / "recipe.yaml"
     if recipe.is_file():
         parts.append(folded(title="The recipe, every setting", text=recipe.read_text(encoding="utf-8")))
     return section(name="origin", title="How this was made", about="", body="\n".join(parts))
 
 
-def _facts(provenance: dict[str, Any]) -> dict[str, str]:
+def evaluated(results: Results) -> str:
+    """Command, hashes, versions, hardware and every rule of each evaluation."""
+    parts = []
+    for one in results.evaluations:
+        told = facts_of(one.provenance) | {"checkpoint": Path(one.checkpoint).name}
+        told["protocol"] = _settings(one.config)
+        if results.data is not None:
+            told["data"] = ", ".join(f"{name}: {value}" for name, value in results.data.items())
+        parts.append("<h3>Evaluation</h3>" + facts(told))
+    return "\n".join(parts)
+
+
+def facts_of(provenance: dict[str, Any]) -> dict[str, str]:
+    """A provenance record as names and values that people read."""
     hardware = provenance.get("hardware", {})
     versions = provenance.get("versions", {})
     hashes = provenance.get("hashes", {})

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from dias.backbones import Tokens
-from dias.checkpoints import save_clip_model
+from dias.checkpoints import save_model
 from dias.data.frames import scenes_of
 from dias.data.loaders import Batch
 from dias.errors import DiasError
@@ -75,7 +75,7 @@ class ClipTraining(Training):
 
     def save(self, file: Path, *, notes: dict[str, Any]) -> None:
         """Write the model."""
-        save_clip_model(file, self.model, notes=notes)
+        save_model(file, self.model, notes=notes)
 
 
 class ClipValidation(Validation):

@@ -11,7 +11,7 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
 from dias.backbones import Backbone, Tokens
-from dias.checkpoints import save_model
+from dias.checkpoints import CHECKPOINT_KEY, header_of, save_model
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
 from dias.models.image import ImageModel
@@ -181,6 +181,11 @@ class ImageTraining(Training):
     def save(self, file: Path, *, notes: dict[str, Any]) -> None:
         """Write the model."""
         save_model(file, self.model, notes=notes)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say in Lightning's file too which model it is of, for `dias convert`."""
+        notes = {"step": self.global_step, "seed": self.recipe.training.seed}
+        checkpoint[CHECKPOINT_KEY] = header_of(self.model, notes=notes)
 
 
 def parts_of(loss: Loss) -> dict[str, Tensor]:
