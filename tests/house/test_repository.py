@@ -58,6 +58,11 @@ def test_nothing_is_published_that_was_not_tested_and_installed() -> None:
     assert [name for name, job in jobs.items() if "id-token" in job.get("permissions", {})] == ["publish"]
 
 
+def test_the_versions_that_a_release_compares_are_the_same() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+
+
 def test_tools_of_pre_commit_are_installed_with_dev() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]

@@ -124,6 +124,9 @@ def test_shapes_errors_and_sources_reach_the_reader(site: Path) -> None:
     page = re.sub(r"<[^>]+>", "", (site / "reference" / "nn.html").read_text(encoding="utf-8"))
     assert 'slots: Float[Tensor, "b n d"]' in page.replace("&quot;", '"').replace("&#34;", '"')
     assert "method, section 2.2" in page
+    assert "numbered from 0 in the order of first appearance; -1: the slot is not kept" in " ".join(
+        page.split()
+    )
     errors = re.sub(r"<[^>]+>", "", (site / "reference" / "inference.html").read_text(encoding="utf-8"))
     assert "Raises:" in errors
     assert "CheckpointError" in errors
