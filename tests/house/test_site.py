@@ -22,7 +22,7 @@ MOST_BYTES = 1_000_000  # of the pictures that demo/explain.py draws
 ROOMS = (  # whose `__all__` is what people import
     "dias", "dias.backbones", "dias.comparison", "dias.evaluation", "dias.evaluation.clips", "dias.features",
     "dias.inference", "dias.interop", "dias.metrics", "dias.models", "dias.nn", "dias.nn.decoders",
-    "dias.objectives", "dias.viz",
+    "dias.objectives", "dias.recognition", "dias.slots", "dias.viz",
 )  # fmt: skip
 
 
