@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test install lint clean
+.PHONY: demo test install lint site clean
 
 demo: install
 	$(BIN)/python demo/run.py --out runs/demo
@@ -17,6 +17,9 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+site: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt scripts/system-packages.sh
@@ -27,4 +30,4 @@ $(VENV)/installed: pyproject.toml constraints.txt scripts/system-packages.sh
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,5 +1,6 @@
-"""A tiny trained run, and the command line as a user meets it, in this process."""
+"""A tiny trained run, the folder of a reader of pages, and the command line as a user meets it."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pages import ROOT
+from PIL import Image
 
+from dias.checkpoints import save_model
 from dias.cli.main import main
+from dias.data.sources import PhotosConfig
+from dias.training.recipe import read_recipe
 from dias.training.run import train
 from tiny_run import QUIET, make_files, recipe, settings
 
@@ -37,6 +43,26 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_files(tmp_path_factory.mktemp("journey"))
     train(recipe(folder, training={"steps": 2}), folder / "run", machine=QUIET)
     (folder / "recipe.yaml").write_text(yaml.safe_dump(settings(folder)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a reader of README and tutorial would have: the repository's data, pictures, a run of the demo."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "data").symlink_to(ROOT / "data")
+    (folder / "pictures").mkdir()
+    photos = PhotosConfig().build()
+    for index in range(len(photos)):
+        name = "cat.jpg" if photos.name(index).startswith("chelsea") else f"{index}.jpg"
+        Image.fromarray(photos[index].image).resize((240, 200)).save(folder / "pictures" / name)
+    for part, ending in (("images", "webp"), ("masks", "png")):
+        (folder / "labelled" / part).mkdir(parents=True)
+        for number in range(3):
+            name = f"{number:06d}.{ending}"
+            shutil.copy(ROOT / "data/scenes/test" / part / name, folder / "labelled" / part / name)
+    config = read_recipe("scenes-cpu").model
+    save_model(folder / "runs/demo/run/best.safetensors", config.build(backbone=config.backbone.build()))
     return folder
 
 

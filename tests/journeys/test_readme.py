@@ -10,38 +10,18 @@ from pathlib import Path
 
 import pytest
 from pages import ROOT, blocks, commands, run, run_dias
-from PIL import Image
-
-from dias.checkpoints import save_model
-from dias.data.sources import PhotosConfig
-from dias.training.recipe import read_recipe
 
 README = "README.md"
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a reader of the README would have: the repository's data, pictures, and a run of the demo."""
-    folder = tmp_path_factory.mktemp("reader")
-    (folder / "data").symlink_to(ROOT / "data")
-    (folder / "pictures").mkdir()
-    photos = PhotosConfig().build()
-    for index in range(len(photos)):
-        name = "cat.jpg" if photos.name(index).startswith("chelsea") else f"{index}.jpg"
-        Image.fromarray(photos[index].image).resize((240, 200)).save(folder / "pictures" / name)
-    config = read_recipe("scenes-cpu").model
-    save_model(folder / "runs/demo/run/best.safetensors", config.build(backbone=config.backbone.build()))
-    return folder
-
-
 @pytest.mark.slow
-def test_every_command_works(home: Path) -> None:
+def test_every_command_works(reader: Path) -> None:
     ours = [words[1:] for words in commands(README) if words[0] == "dias"]
     assert len(ours) >= 12
     for words in ours:
         if words[0] == "synth" and not ctypes.util.find_library("EGL"):
             continue
-        run_dias(words, home)
+        run_dias(words, reader)
     for made in (
         "segments/segments.json",
         "features",
@@ -49,13 +29,13 @@ def test_every_command_works(home: Path) -> None:
         "result.json",
         "report.html",
     ):
-        assert (home / made).exists()
+        assert (reader / made).exists()
 
 
-def test_every_python_block_works(home: Path) -> None:
+def test_every_python_block_works(reader: Path) -> None:
     assert len(blocks(README, "python")) == 2
     for block in blocks(README, "python"):
-        run([sys.executable, "-c", block], home)
+        run([sys.executable, "-c", block], reader)
 
 
 def test_other_commands_are_those_of_the_makefile() -> None:
