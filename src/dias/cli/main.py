@@ -13,11 +13,13 @@ from dias.cli import (
     data,
     edit,
     evaluate,
+    export,
     import_official,
     recipes,
     recognise,
     report,
     segment,
+    serve,
     slots,
     synth,
     train,
@@ -41,6 +43,8 @@ app.command("cache")(cache.cache)
 app.command("report")(report.report)
 app.command("import-official")(import_official.import_official)
 app.add_typer(recognise.app, name="recognise")
+app.command("serve")(serve.serve)
+app.add_typer(export.app, name="export")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
