@@ -21,8 +21,9 @@ SETTINGS = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
 MOST_BYTES = 1_000_000  # of the pictures that demo/explain.py draws
 ROOMS = (  # whose `__all__` is what people import
     "dias", "dias.backbones", "dias.comparison", "dias.evaluation", "dias.evaluation.clips", "dias.features",
-    "dias.inference", "dias.interop", "dias.metrics", "dias.models", "dias.nn", "dias.nn.decoders",
-    "dias.objectives", "dias.recognition", "dias.slots", "dias.viz",
+    "dias.export", "dias.inference", "dias.inference.tracks", "dias.interop", "dias.metrics", "dias.models",
+    "dias.nn", "dias.nn.decoders", "dias.objectives", "dias.recognition", "dias.runtime", "dias.slots",
+    "dias.viz",
 )  # fmt: skip
 
 

@@ -106,6 +106,10 @@ class Backbone(nn.Module):
         twin.input_size = None
         return twin
 
+    def computing_in(self, dtype: torch.dtype) -> "Backbone":
+        """The same weights, computing in `dtype` on whatever hardware; here there are none."""
+        return self
+
     def normalized(
         self, images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 3 H W"]:

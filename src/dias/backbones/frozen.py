@@ -1,5 +1,6 @@
 """A frozen vision transformer: pictures in, tokens and their grid out."""
 
+import copy
 from typing import Any, Literal
 
 import torch
@@ -78,8 +79,18 @@ class FrozenBackbone(Backbone):
         if not config.final_norm:
             setattr(vit, "norm" if hasattr(vit, "norm") else "layernorm", nn.Identity())
         self.vit = vit.requires_grad_(False)
+        self._always: torch.dtype | None = None
         self._keep_in(torch.bfloat16 if config.precision == "bf16" else torch.float32)
         self.eval()
+
+    def computing_in(self, dtype: torch.dtype) -> "FrozenBackbone":
+        """A copy that computes in `dtype`, with the same (rounded) weights, on whatever hardware."""
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)
+        twin.vit = copy.deepcopy(self.vit)
+        twin._always = dtype
+        twin._keep_in(dtype)
+        return twin
 
     @torch.no_grad()
     def forward(
@@ -95,11 +106,11 @@ class FrozenBackbone(Backbone):
             SettingError: `input_size` is None and the pictures' size is no multiple of the patch.
         """
         rows, columns = self.grid(*images.shape[-2:])
-        dtype = arithmetic(self.precision, images.device)
+        dtype = self._always or arithmetic(self.precision, images.device)
         self._keep_in(dtype)
         with torch.autocast(images.device.type, enabled=False):  # the features do not depend on who calls
             pixels = self.normalized(images).to(dtype)
-            options = self._options(len(pixels), rows * columns, pixels.device)
+            options = self._options(pixels.shape[0], rows * columns, pixels.device)
             hidden = self.vit(pixels, output_hidden_states=last_blocks > 0, **options)
         features = hidden.last_hidden_state[:, self.prefix :].float()
         unfinished = hidden.hidden_states[-1 - last_blocks].float() if last_blocks else None
@@ -107,7 +118,8 @@ class FrozenBackbone(Backbone):
 
     def _keep_in(self, dtype: torch.dtype) -> None:
         for parameter in self.vit.parameters():  # not the buffers: DINOv3 keeps its angles in float32
-            parameter.data = parameter.data.to(dtype)
+            if parameter.dtype != dtype:
+                parameter.data = parameter.data.to(dtype)
 
     def _options(self, batch: int, tokens: int, device: torch.device) -> dict[str, Any]:
         """What some families must be asked for."""

@@ -14,11 +14,13 @@ from dias.cli import (
     data,
     edit,
     evaluate,
+    export,
     import_official,
     recipes,
     recognise,
     report,
     segment,
+    serve,
     slots,
     synth,
     track,
@@ -45,6 +47,8 @@ app.command("convert")(convert.convert)
 app.command("import-official")(import_official.import_official)
 app.add_typer(recognise.app, name="recognise")
 app.add_typer(report.app, name="report")
+app.command("serve")(serve.serve)
+app.add_typer(export.app, name="export")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

@@ -23,7 +23,7 @@ def gaps(tree: Dendrogram, *, floor: float) -> Float64[Tensor, "b merges"]:
     Returns:
         0 or more; minus infinity where fewer than two clusters would be left.
     """
-    start = tree.heights.new_zeros(len(tree.heights), 1)
+    start = tree.heights.new_zeros(tree.heights.shape[0], 1)
     steps = (torch.cat([start, tree.heights], dim=1) + floor).log()
     return (steps[:, 1:] - steps[:, :-1]).masked_fill(~tree.heights.isfinite(), -torch.inf)
 

@@ -74,7 +74,7 @@ def join(
         The new roots.
     """
     n = distance.shape[1]
-    images = torch.arange(len(distance), device=distance.device)
+    images = torch.arange(distance.shape[0], device=distance.device)
     one, other = pair // n, pair % n
     low, high = torch.minimum(one, other), torch.maximum(one, other)
     to_low, to_high = distance[images, low], distance[images, high]
@@ -100,5 +100,5 @@ def cosine_distance(slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) ->
         products = precise @ precise.mT
         length = products.diagonal(dim1=1, dim2=2).sqrt().clamp(min=torch.finfo(torch.float64).tiny ** 0.5)
         distance = (1 - products / (length[:, :, None] * length[:, None, :])).clamp(min=0, max=2)
-    distance.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    return distance.masked_fill_(~(kept[:, :, None] & kept[:, None, :]), torch.inf)
+    itself = torch.eye(slots.shape[1], dtype=torch.bool, device=slots.device)
+    return distance.masked_fill_(itself | ~(kept[:, :, None] & kept[:, None, :]), torch.inf)

@@ -34,11 +34,12 @@ def agglomerate(
     kept = torch.ones(b, n, dtype=torch.bool, device=slots.device) if kept is None else kept
     distance = cosine_distance(slots, kept)
     limit = _one_each(threshold, slots)
+    look = slots.device.type == "cpu" and not torch.compiler.is_compiling()  # a graph has no early end
     root = torch.arange(n, device=slots.device).expand(b, n)  # first member of each slot's cluster
     for _ in range(n - 1):
         nearest, pair = distance.flatten(1).min(dim=1)
         wanted = nearest < limit
-        if slots.device.type == "cpu" and not wanted.any():  # on a GPU this look would wait for the device
+        if look and not wanted.any():  # on a GPU this would wait for the device
             break
         root = join(distance, root, pair, wanted)
     return number(root, kept)

@@ -158,4 +158,4 @@ def _last(wanted: Bool[Tensor, "b n"]) -> Int64[Tensor, " b"]:
 
 
 def _none(tree: Dendrogram) -> Int64[Tensor, " b"]:
-    return torch.zeros(len(tree.kept), dtype=torch.int64, device=tree.kept.device)
+    return torch.zeros(tree.kept.shape[0], dtype=torch.int64, device=tree.kept.device)
