@@ -11,7 +11,9 @@ DATA_SETS = [
     "clevrtex", "coco", "davis", "movi-c", "movi-d", "movi-e", "pretrained", "scenes", "scenes-cpu", "voc",
     "ytvis",
 ]  # fmt: skip
-CLIPS = ["dias-clips-boxes-cpu", "dias-clips-cpu", "dias-movi-d", "dias-ytvis"]
+CLIPS = [
+    "dias-clips-boxes-cpu", "dias-clips-cpu", "dias-clips-from-pictures-cpu", "dias-movi-d", "dias-ytvis"
+]  # fmt: skip
 METHODS = [
     "adaslot", "bo-qsa", "dinosaur-mlp", "dinosaur-transformer", "metaslot", "slate", "slot-attention",
     "slotdiffusion", "smoothsa", "spot", "spot-stage-1", "vvo-dfz", "vvo-dias", "vvo-mlp", "vvo-tfd",

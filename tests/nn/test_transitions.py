@@ -9,18 +9,27 @@ from dias.nn.slots.transitions import (
     EncoderTransitionConfig,
     PairTransitionConfig,
     Past,
+    ResidualTransitionConfig,
     StillTransitionConfig,
     Transition,
 )
 from dias.nn.slots.transitions.pair import PairTransition
+from dias.nn.slots.transitions.residual import ResidualTransition
 from dias.nn.transformer import Attention
 
-KINDS = [EncoderTransitionConfig(heads=2), PairTransitionConfig(heads=2, window=4)]
+KINDS = [
+    EncoderTransitionConfig(heads=2),
+    PairTransitionConfig(heads=2, window=4),
+    ResidualTransitionConfig(heads=2),
+]
 
 
 def build(config: AnyTransition) -> Transition:
     torch.manual_seed(0)
-    return config.build(dim=8, feature_dim=6)
+    part = config.build(dim=8, feature_dim=6)
+    if isinstance(part, ResidualTransition):
+        nn.init.normal_(part.out.weight)  # as after training
+    return part
 
 
 def past(frames: int = 1, *, seed: int = 0, kept: Tensor | None = None) -> Past:
@@ -50,6 +59,17 @@ def test_the_encoder_is_pytorchs_post_norm_layer() -> None:
     expected = theirs(given.slots[0], src_key_padding_mask=~kept)
     found = ours(given, torch.zeros(3, 4, 6))
     torch.testing.assert_close(found[kept], expected[kept], rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_residual_starts_still_and_then_adds_what_the_encoder_finds() -> None:
+    given, features = past(), torch.zeros(3, 4, 6)
+    new = ResidualTransitionConfig(heads=2).build(dim=8, feature_dim=6).eval()
+    assert torch.equal(new(given, features), given.slots[0])
+    trained, encoder = build(KINDS[2]).eval(), build(KINDS[0]).eval()
+    encoder.block.load_state_dict(trained.block.state_dict())
+    added = encoder(given, features) @ trained.out.weight.mT
+    torch.testing.assert_close(trained(given, features), given.slots[0] + added)
 
 
 @torch.no_grad()
@@ -124,8 +144,8 @@ def test_pairs_are_of_every_earlier_frame_and_of_no_features_of_the_first() -> N
         )
 
 
-def test_the_pair_stops_gradients_and_the_encoder_does_not() -> None:
-    for config, flows in zip(KINDS, (True, False), strict=True):
+def test_the_pair_stops_gradients_and_the_others_do_not() -> None:
+    for config, flows in zip(KINDS, (True, False, True), strict=True):
         given, features = past(), torch.randn(3, 4, 6, requires_grad=True)
         given.slots[0].requires_grad_()
         build(config).train()(given, features).square().sum().backward()

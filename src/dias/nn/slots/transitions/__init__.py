@@ -7,11 +7,13 @@ from pydantic import Field
 from dias.nn.slots.transitions.encoder import EncoderTransition, EncoderTransitionConfig
 from dias.nn.slots.transitions.pair import PairTransition, PairTransitionConfig
 from dias.nn.slots.transitions.past import Past
+from dias.nn.slots.transitions.residual import ResidualTransition, ResidualTransitionConfig
 from dias.nn.slots.transitions.still import StillTransition, StillTransitionConfig
 from dias.nn.slots.transitions.transition import Transition
 
 AnyTransition = Annotated[
-    EncoderTransitionConfig | PairTransitionConfig | StillTransitionConfig, Field(discriminator="kind")
+    EncoderTransitionConfig | PairTransitionConfig | ResidualTransitionConfig | StillTransitionConfig,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "PairTransition",
     "PairTransitionConfig",
     "Past",
+    "ResidualTransition",
+    "ResidualTransitionConfig",
     "StillTransition",
     "StillTransitionConfig",
     "Transition",
