@@ -160,15 +160,13 @@ def evaluate(
     config = from_dict(EvaluationConfig, settings, where="dias eval")
     for file in (out, *([report] if report else [])):
         check_writable(file)
-    of_clips = are_of_clips(paths[:-1])
-    if of_clips:
-        _refuse(clustering=clustering, pictures=pictures, clips=clips, report=report)
     data = config_for(paths[-1], use="evaluate", settings=data_set or [])
     source = images_of(data.build())
     whole = None if clips is None else clips_for(source, clips)
     print(in_words(data, source), file=sys.stderr)
     require_masks(source)
-    if of_clips:
+    if are_of_clips(paths[:-1]):
+        _refuse(clustering=clustering, pictures=pictures, clips=clips, report=report)
         measured = [clip_candidate(path, weights=weights, device=device) for path in paths[:-1]]
         found = evaluate_linked(measured, clips_for(source, out), config=config)
         save_clips(found, out)

@@ -65,7 +65,7 @@ class Runtime:
         self.grid = int(export["grid"][0]), int(export["grid"][1])
         self._map = "decoder_attention" if export["map"] == "decoder" else "attention"
 
-    def __call__(self, images: Sequence[NDArray[np.uint8]], *, batch: int = 16) -> Found:
+    def __call__(self, images: Sequence[NDArray[Any]], *, batch: int = 16) -> Found:
         """Find the objects of pictures (h, w, 3), RGB from 0 to 255, of any sizes; `batch` at once.
 
         Raises:
@@ -122,7 +122,7 @@ def _opened(file: Path, *, threads: int | None, providers: Sequence[str]) -> tup
         raise FileError(file, f"has a damaged header ({error})", do="export it again") from None
 
 
-def _checked(image: NDArray[np.uint8], place: int) -> NDArray[np.uint8]:
+def _checked(image: NDArray[Any], place: int) -> NDArray[np.uint8]:
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or min(image.shape) < 1:
         raise DiasError(
