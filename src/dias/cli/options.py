@@ -1,6 +1,6 @@
 """Options that several verbs have."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Option
 
@@ -20,6 +20,19 @@ MergeThreshold = Annotated[
         help="Merge slots below this cosine distance, or below one that each image sets: auto, or gap, "
         "silhouette, firm, explained, removal; the model's own if not given.",
     ),
+]
+
+Map = Annotated[
+    Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
+]
+
+Fit = Annotated[
+    Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")
+]
+
+Size = Annotated[
+    int | None,
+    Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
 ]
 
 Weights = Annotated[str | None, Option(help="Local file or folder of the backbone's weights.")]

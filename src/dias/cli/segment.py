@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
+from dias.cli.options import DataSettings, Device, Fit, MergeThreshold, Size, Weights
 
 
 def segment(
@@ -30,15 +30,10 @@ def segment(
     compare: Annotated[
         bool, Option("--compare", help="Also show first iteration, last without reduction, final.")
     ] = False,
-    fit: Annotated[
-        Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")
-    ] = "whole",
+    fit: Fit = "whole",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
-    size: Annotated[
-        int | None,
-        Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
-    ] = None,
+    size: Size = None,
     weights: Weights = None,
     device: Device = "auto",
 ) -> None:

@@ -1,11 +1,11 @@
 """dias slots."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings, Device, MergeThreshold, Weights
+from dias.cli.options import DataSettings, Device, Fit, Map, MergeThreshold, Size, Weights
 
 
 def slots(
@@ -16,18 +16,11 @@ def slots(
     ],
     out: Annotated[Path, Option(help="Folder for the files; what is there already is not made again.")],
     data_set: DataSettings = None,
-    map: Annotated[
-        Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
-    ] = "aggregation",
-    fit: Annotated[
-        Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")
-    ] = "whole",
+    map: Map = "aggregation",
+    fit: Fit = "whole",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
-    size: Annotated[
-        int | None,
-        Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
-    ] = None,
+    size: Size = None,
     shard: Annotated[int, Option(min=1, help="Pictures a file.")] = 256,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
     weights: Weights = None,

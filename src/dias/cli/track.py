@@ -1,11 +1,11 @@
 """dias track."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import Device, MergeThreshold, Weights
+from dias.cli.options import Device, Fit, Map, MergeThreshold, Size, Weights
 
 
 def track(
@@ -20,9 +20,7 @@ def track(
         ),
     ],
     out: Annotated[Path, Option(help="Folder for the results.")],
-    map: Annotated[
-        Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
-    ] = "aggregation",
+    map: Map = "aggregation",
     start: Annotated[float, Option(min=0, help="Seconds at the beginning that are left out.")] = 0.0,
     seconds: Annotated[
         float | None, Option(min=0.001, help="How much of the video is taken; all if not given.")
@@ -38,15 +36,10 @@ def track(
             help="Leave out frames that come while the model is busy, or let them wait; files wait.",
         ),
     ] = None,
-    fit: Annotated[
-        Literal["whole", "centre"], Option(help="Squeeze the whole frame, or take its centre square.")
-    ] = "whole",
+    fit: Fit = "whole",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Frames that the backbone sees at once; of a camera, one.")] = 8,
-    size: Annotated[
-        int | None,
-        Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
-    ] = None,
+    size: Size = None,
     weights: Weights = None,
     device: Device = "auto",
 ) -> None:

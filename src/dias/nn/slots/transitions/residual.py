@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
+from dias.nn.slots.transitions.encoder import EncoderTransition, EncoderTransitionConfig
 from dias.nn.slots.transitions.past import Past
-from dias.nn.slots.transitions.transition import PostNormBlock, Transition, check_heads
+from dias.nn.slots.transitions.transition import check_heads
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -32,7 +33,7 @@ class ResidualTransitionConfig:
         return ResidualTransition(self, dim=dim)
 
 
-class ResidualTransition(Transition):
+class ResidualTransition(EncoderTransition):
     """Starts as `still`: a model of pictures goes on following while it learns how things move.
 
     A new post-norm layer, as `encoder` is, gives every slot a query that has nothing to do with it; the slots
@@ -42,8 +43,7 @@ class ResidualTransition(Transition):
     """
 
     def __init__(self, config: ResidualTransitionConfig, *, dim: int) -> None:
-        super().__init__()
-        self.block = PostNormBlock(dim, heads=config.heads, dropout=config.dropout)
+        super().__init__(EncoderTransitionConfig(heads=config.heads, dropout=config.dropout), dim=dim)
         self.out = nn.Linear(dim, dim, bias=False)
         nn.init.zeros_(self.out.weight)
 
@@ -51,6 +51,5 @@ class ResidualTransition(Transition):
         self, past: Past, features: Float[Tensor, "b m c"], *, generator: Chance = None
     ) -> Float[Tensor, "b n d"]:
         """Queries of the frame that shows `features`."""
-        slots = past.slots[-1]
-        found: Tensor = slots + self.out(self.block(slots, slots, kept=past.kept, chance=generator))
-        return found
+        added: Tensor = self.out(super().forward(past, features, generator=generator))
+        return past.slots[-1] + added
