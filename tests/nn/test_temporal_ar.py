@@ -10,7 +10,7 @@ from dias.errors import SettingError
 from dias.models import ClipModelConfig, ImageModelConfig
 from dias.nn.chance import Share
 from dias.nn.decoders import Target, TemporalARConfig, TemporalARDecoder
-from dias.nn.decoders.known import draw_known
+from dias.nn.decoders.masked import draw_known
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.transitions import EncoderTransitionConfig
 from toy_clip_features import toy_clip_features

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
-from dias.nn.decoders.decoder import DecoderPart
-from dias.nn.decoders.known import draw_known
+from dias.nn.decoders.masked import MaskedDecoder, draw_known
 from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
-from dias.nn.transformer import DecoderLayer, inner_width
+from dias.nn.transformer import inner_width
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -46,7 +45,7 @@ class RandomARConfig:
         return RandomARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
-class RandomARDecoder(DecoderPart):
+class RandomARDecoder(MaskedDecoder):
     """Predicts all tokens from the slots and a random part of the tokens.
 
     The method shuffles tokens, keeps the content of the first k, masks the others, un-shuffles the result.
@@ -55,25 +54,20 @@ class RandomARDecoder(DecoderPart):
     (tests/nn/test_random_ar.py holds this equality).
     """
 
-    same_in_training = False  # there, most tokens are hidden
-
     def __init__(self, config: RandomARConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
-        super().__init__()
+        super().__init__(
+            slot_dim=slot_dim,
+            token_dim=token_dim,
+            positions=positions,
+            layers=config.layers,
+            heads=config.heads,
+            width=config.width,
+        )
         self.config = config
         self.token_dim = token_dim
-        width = inner_width(config.width, token_dim=token_dim, heads=config.heads)
-        self.token_in = nn.Sequential(nn.Linear(token_dim, width, bias=False), nn.LayerNorm(width))
-        self.slot_in = nn.Sequential(nn.Linear(slot_dim, width, bias=False), nn.LayerNorm(width))
-        self.mask_token = nn.Parameter(torch.randn(1, 1, width) * width**-0.5)
-        self.positions = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, positions, width)))
-        self.norm_in = nn.LayerNorm(width, bias=False)
-        self.layers = nn.ModuleList(
-            DecoderLayer(width, heads=config.heads, hidden=4 * width, first_norm=index > 0)
-            for index in range(config.layers)
-        )
-        plain = width == token_dim and not config.similarity
+        plain = self.width == token_dim and not config.similarity
         extra = similarity_width(config.similarity, positions)
-        self.out = nn.Identity() if plain else nn.Linear(width, token_dim + extra)
+        self.out = nn.Identity() if plain else nn.Linear(self.width, token_dim + extra)
 
     def forward(
         self,
@@ -88,18 +82,9 @@ class RandomARDecoder(DecoderPart):
         tokens = self.token_in(truth)
         if self.training:
             known = self.draw_known(*truth.shape[:2], device=truth.device, generator=generator)
-            tokens = torch.where(known[..., None], tokens, self.mask_token.to(tokens.dtype))
-        memory = self.slot_in(slots)
+            tokens = self.masked(tokens, known)
         x = self.norm_in(tokens + self.positions)
-        if self.training:
-            for layer in self.layers:
-                x = layer(x, memory, kept)
-            return self._decoded(x, truth, attention=None)
-        for layer in self.layers[:-1]:
-            x = layer(x, memory, kept)
-        last = self.layers[-1]
-        assert isinstance(last, DecoderLayer)
-        x, attention = last.with_map(x, memory, kept)
+        x, attention = self.through(x, self.slot_in(slots), kept, with_map=not self.training)
         return self._decoded(x, truth, attention=attention)
 
     def _decoded(self, x: Tensor, truth: Tensor, *, attention: Tensor | None) -> Decoded:

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance, uniform
-from dias.nn.decoders.decoder import DecoderPart
-from dias.nn.decoders.known import draw_known
+from dias.nn.decoders.masked import MaskedDecoder, draw_known
 from dias.nn.decoders.output import Decoded, Target, squared_error
-from dias.nn.transformer import DecoderLayer, inner_width
+from dias.nn.transformer import inner_width
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -60,7 +59,7 @@ class TemporalARConfig:
         return TemporalARDecoder(self, slot_dim=slot_dim, token_dim=token_dim, positions=positions)
 
 
-class TemporalARDecoder(DecoderPart):
+class TemporalARDecoder(MaskedDecoder):
     """The decoder of the random order, which in training explains a frame out of two.
 
     For each frame t of a clip another, u, is drawn from t - `reach` to t. Slots and (known or masked) tokens
@@ -72,23 +71,18 @@ class TemporalARDecoder(DecoderPart):
     In evaluation u is t: a frame is explained by itself, whatever came before.
     """
 
-    same_in_training = False  # there, most tokens are hidden
-
     def __init__(self, config: TemporalARConfig, *, slot_dim: int, token_dim: int, positions: int) -> None:
-        super().__init__()
-        self.config = config
-        width = inner_width(config.width, token_dim=token_dim, heads=config.heads)
-        self.token_in = nn.Sequential(nn.Linear(token_dim, width, bias=False), nn.LayerNorm(width))
-        self.slot_in = nn.Sequential(nn.Linear(slot_dim, width, bias=False), nn.LayerNorm(width))
-        self.mask_token = nn.Parameter(torch.randn(1, 1, width) * width**-0.5)
-        self.positions = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, positions, width)))
-        self.ago = nn.Embedding(config.reach + 1, width)
-        self.norm_in = nn.LayerNorm(width, bias=False)
-        self.layers = nn.ModuleList(
-            DecoderLayer(width, heads=config.heads, hidden=4 * width, first_norm=index > 0)
-            for index in range(config.layers)
+        super().__init__(
+            slot_dim=slot_dim,
+            token_dim=token_dim,
+            positions=positions,
+            layers=config.layers,
+            heads=config.heads,
+            width=config.width,
         )
-        self.out = nn.Identity() if width == token_dim else nn.Linear(width, token_dim)
+        self.config = config
+        self.ago = nn.Embedding(config.reach + 1, self.width)
+        self.out = nn.Identity() if self.width == token_dim else nn.Linear(self.width, token_dim)
 
     def forward(
         self,
@@ -109,8 +103,7 @@ class TemporalARDecoder(DecoderPart):
         ago = self.draw_ago(kept, frames=target.frames, generator=generator)
         other = torch.arange(len(slots), device=slots.device) - ago
         tokens = self.token_in(truth)
-        tokens = torch.where(known[..., None], tokens, self.mask_token.to(tokens.dtype))
-        shown = torch.where(known[..., None], self.token_in(truth[other]), self.mask_token.to(tokens.dtype))
+        tokens, shown = self.masked(tokens, known), self.masked(tokens[other], known)
         return self._explained(
             self._joined(slots, slots[other]),
             kept & kept[other],
@@ -158,16 +151,9 @@ class TemporalARDecoder(DecoderPart):
         x = self.norm_in(torch.cat([time, tokens + self.positions], dim=1))
         memory = torch.cat([time, self.slot_in(slots)], dim=1)
         seen = torch.cat([torch.ones_like(kept[:, :1]), kept], dim=1)
-        attention = None
-        *firsts, last = self.layers
-        for layer in firsts:
-            x = layer(x, memory, seen)
-        if with_map:
-            assert isinstance(last, DecoderLayer)
-            x, shares = last.with_map(x, memory, seen)
-            shares = shares[:, 1:, 1:]  # without the time, as key and as query
+        x, attention = self.through(x, memory, seen, with_map=with_map)
+        if attention is not None:
+            shares = attention[:, 1:, 1:]  # without the time, as key and as query
             attention = shares / shares.sum(dim=1, keepdim=True).clamp(min=torch.finfo(shares.dtype).tiny)
-        else:
-            x = last(x, memory, seen)
         found = self.out(x[:, 1:])
         return Decoded(reconstruction=found, attention=attention, error=squared_error(found, truth))
