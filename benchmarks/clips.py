@@ -23,10 +23,13 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="NAME=CHECKPOINT")
     parser.add_argument("--data", type=Path, default=Path("data/clips/test"))
     parser.add_argument("--name", default="clips")
+    parser.add_argument("--motion", action="store_true", help="also each model with slots expected somewhere")
     parser.add_argument("--map", choices=("decoder", "aggregation"), default="decoder")
     told = parser.parse_args()
     named = [one.split("=", 1) for one in told.models]
     candidates = [ClipCandidate(model=load_tracking(path), name=name) for name, path in named]
+    if told.motion:
+        candidates = [way for one in candidates for way in (one, one.with_motion())]
     source = images_of(config_for(told.data, use="evaluate").build())
     found = evaluate_linked(candidates, clips_for(source, RESULTS / f"{told.name}.json"))
     rows = [_row(one) for one in found if one.name.endswith(f", {told.map}")]

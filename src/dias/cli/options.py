@@ -21,6 +21,13 @@ MergeThreshold = Annotated[
         "silhouette, firm, explained, removal; the model's own if not given.",
     ),
 ]
+Motion = Annotated[
+    bool,
+    Option(
+        "--motion",
+        help="Expect slots where they were heading: alike things that cross keep their slots.",
+    ),
+]
 
 Map = Annotated[
     Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")

@@ -19,9 +19,10 @@ from dias.models.clip_outputs import ClipOutput, ClipState, Cues, told_of
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.outputs import SlotOutput, slot_output
 from dias.nn.chance import Chance
-from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
+from dias.nn.slots.aggregation import Aggregation, AggregationConfig
 from dias.nn.slots.continuity import ContinuityConfig, go_on
 from dias.nn.slots.cues import CuesConfig, ToldQueries
+from dias.nn.slots.motion import MotionConfig, course_after, expected_places
 from dias.nn.slots.thresholds import Threshold
 from dias.nn.slots.transitions import AnyTransition, EncoderTransitionConfig
 
@@ -109,7 +110,15 @@ class ClipModel(nn.Module):
         decode: bool = True,
         generator: Chance = None,
     ) -> ClipOutput:
-        """Find the objects in backbone features; otherwise as `from_tokens`."""
+        """Find the objects in backbone features, of no grid; otherwise as `from_tokens`.
+
+        Raises:
+            DiasError: as for `from_tokens`; or the model expects slots in places (`continuity.motion`).
+        """
+        if self.config.continuity.motion is not None:
+            raise DiasError(
+                "motion: features alone have no places; give tokens with their grid (from_tokens)"
+            )
         frames, tokens = features.shape[1:3]
         seen = Tokens(features=features.flatten(0, 1), grid=(1, tokens))
         return self.from_tokens(
@@ -210,6 +219,7 @@ class ClipModel(nn.Module):
                 blocks of its own and there are features alone.
         """
         self._check_cues(state, cues)
+        continuity = self.config.continuity
         self.image.check(seen, decode=decode)
         reduced, tokens = self.image.project(seen)
         if state is None:
@@ -224,7 +234,10 @@ class ClipModel(nn.Module):
             penalties = found.penalties | self.image.queries.penalties(drawn, found.slots, found.kept)
         else:
             queries = self._next_queries(state, reduced, generator=generator)
-            found, held = self._go_on(tokens, queries, state.past.kept, reduce=reduce)
+            bias = expected_places(state.course, continuity.motion, grid=seen.grid)
+            kept, aggregation = state.past.kept, self.image.aggregation
+            assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
+            found, held = go_on(aggregation, continuity, tokens, queries, kept, reduce=reduce, bias=bias)
             waits, penalties = ~found.kept | held[:, None], found.penalties
         output = slot_output(found, maps=self.image.projection.maps, penalties=penalties)
         if decode:
@@ -235,7 +248,9 @@ class ClipModel(nn.Module):
             features=reduced,
             kept=found.kept,
         )
-        return ClipState(past=past, queries=queries, waits=waits), output
+        before = None if state is None else state.course
+        course = course_after(before, continuity.motion, output.attention[-1], output.mask, grid=seen.grid)
+        return ClipState(past=past, queries=queries, waits=waits, course=course), output
 
     def cues(self, boxes: Float[Tensor, "b k 4"] | None) -> Cues | None:
         """What the model is told where the boxes of a first frame's objects are known; None: nothing.
@@ -256,6 +271,13 @@ class ClipModel(nn.Module):
         twin.config = replace(self.config, image=twin.image.config)
         return twin
 
+    def with_motion(self, motion: MotionConfig | None) -> "ClipModel":
+        """The same weights; slots are expected where they were heading, or (None) anywhere."""
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)
+        twin.config = replace(self.config, continuity=replace(self.config.continuity, motion=motion))
+        return twin
+
     def head_state(self) -> dict[str, Tensor]:
         """Every weight but the frozen backbone's."""
         frozen = "image.backbone."
@@ -267,18 +289,6 @@ class ClipModel(nn.Module):
         """What the slots start a later frame from: moved on by the transition, or what they wait with."""
         moved = self.transition(state.past, features, generator=generator)
         return torch.where(state.waits[..., None], state.queries.to(moved), moved)
-
-    def _go_on(
-        self,
-        tokens: Float[Tensor, "b k c"],
-        queries: Float[Tensor, "b n d"],
-        kept: Bool[Tensor, "b n"],
-        *,
-        reduce: bool | Bool[Tensor, " b"],
-    ) -> tuple[Aggregated, Bool[Tensor, " b"]]:
-        aggregation = self.image.aggregation
-        assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
-        return go_on(aggregation, self.config.continuity, tokens, queries, kept, reduce=reduce)
 
     def _check_cues(self, state: ClipState | None, cues: Cues | None) -> None:
         if cues is not None and self.told is None:

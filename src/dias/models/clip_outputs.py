@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dias.models.outputs import SlotOutput
+from dias.nn.slots.motion import Course
 from dias.nn.slots.transitions import Past
 
 
@@ -59,11 +60,13 @@ class ClipState:
         queries: what each slot started the newest frame from.
         waits: slots that start the next one from it once more: those that are masked, and all of a frame in
             which no two things could be told apart.
+        course: where slots are heading, if the model asks for it.
     """
 
     past: Past
     queries: Float[Tensor, "b n d"]
     waits: Bool[Tensor, "b n"]
+    course: Course | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from dias.masks.resize import label_map
 from dias.models.clip import ClipModel
 from dias.models.clip_frames import one_frame
 from dias.models.clip_outputs import ClipState, Cues
+from dias.nn.slots.motion import MotionConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,10 @@ class ClipCandidate:
 
     model: ClipModel
     name: str = "model"
+
+    def with_motion(self) -> "ClipCandidate":
+        """The same, with slots expected where they were heading (`continuity.motion`); its name says so."""
+        return ClipCandidate(model=self.model.with_motion(MotionConfig()), name=f"{self.name}, motion")
 
 
 def clip_candidate(path: Path, *, weights: str | None = None, device: str = "auto") -> ClipCandidate:

@@ -43,10 +43,13 @@ class Competition(nn.Module):
         keys: Float[Tensor, "b m d"],
         values: Float[Tensor, "b m d"],
         kept: Bool[Tensor, "b n"] | None = None,
+        bias: Float[Tensor, "b n m"] | None = None,
     ) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b n m"]]:
-        """Update slots once; also return the attention logits, -inf where a slot is not kept."""
+        """Update slots once; also return the attention logits: with `bias`; -inf where not kept."""
         queries = self.query(self.norm_slots(slots)) * slots.shape[-1] ** -0.5
         logits = einsum(queries, keys, "b n d, b m d -> b n m").float()
+        if bias is not None:
+            logits = logits + bias
         if kept is not None:
             logits = logits.masked_fill(~kept[..., None], -torch.inf)
         attention = logits.softmax(dim=1)  # over slots: what a token gives away sums to 1

@@ -16,6 +16,7 @@ from dias.errors import SettingError
 from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
 from dias.nn.slots.competition import straight_through
 from dias.nn.slots.dendrogram import dendrogram
+from dias.nn.slots.motion import MotionConfig
 from dias.nn.slots.redundancy import agglomerate, merge
 from dias.nn.slots.thresholds import Evidence
 
@@ -30,11 +31,13 @@ class ContinuityConfig:
         enter: share of the tokens above which what only masked slots see makes one of them come back.
         leave: share of the tokens at which a slot that was there is masked. Below `enter`, so that an object
             near either limit does not flicker.
+        motion: slots are expected where they were heading; None: anywhere.
     """
 
     iterations: PositiveInt = 2
     enter: Fraction = 0.04
     leave: Fraction = 0.0
+    motion: MotionConfig | None = None
 
     def check(self, aggregation: AggregationConfig) -> None:
         """See whether an aggregation can go on after the first frame.
@@ -123,6 +126,7 @@ def go_on(
     kept: Bool[Tensor, "b n"],
     *,
     reduce: bool | Bool[Tensor, " b"] = True,
+    bias: Float[Tensor, "b n m"] | None = None,
 ) -> tuple[Aggregated, Bool[Tensor, " b"]]:
     """Aggregate a later frame's tokens into the clip's slots; also say which images are held.
 
@@ -133,6 +137,7 @@ def go_on(
         queries: of all slots; those of masked ones compete too, until it is decided who is there.
         kept: slots that were there in the frame before.
         reduce: whether slots can be masked at all, as in the first frame.
+        bias: what is added to the logits of every round (`dias.nn.slots.motion`).
     """
     parts, chosen = aggregation.competition, aggregation.config
     keys, values = parts.keys_values(tokens)
@@ -144,7 +149,7 @@ def go_on(
     for round_ in range(before):
         if not again and round_ == before - 1 and chosen.bilevel:
             slots = straight_through(slots, queries)
-        slots, scores = parts(slots, keys, values)
+        slots, scores = parts(slots, keys, values, bias=bias)
         logits.append(scores)
 
     there, held, born = torch.ones_like(kept), torch.zeros_like(kept[:, 0]), queries
@@ -157,7 +162,7 @@ def go_on(
             logits[-1] = _summed(logits[-1], next_)
     if again:
         start = straight_through(slots, born) if chosen.bilevel else slots
-        slots, scores = parts(start, keys, values, there)
+        slots, scores = parts(start, keys, values, there, bias)
         logits.append(scores)
     return Aggregated(slots=slots, kept=there, logits=logits), held
 
