@@ -1,0 +1,204 @@
+"""The page: what is on it, and what happens when a visitor does something. Needs `dias-ocl[app]`."""
+
+import base64
+import time
+from collections.abc import Callable
+from functools import partial
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from dias.errors import DiasError
+from dias.web.downloads import DOWNLOADS, Download
+from dias.web.finder import Cut, Finder, FrameObjects
+from dias.web.looking import Looked
+from dias.web.settings import PageConfig
+from dias.web.uploads import open_upload
+from dias.web.views import view
+
+TITLE = "DIAS: objects in pictures, without labels"
+_WAYS = [("automatic", "auto"), ("by distance", "distance"), ("by number", "number")]
+_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
+_MODEL = "model"  # events with this name wait for one another
+_WAITING = 32  # events that may wait
+_SAVE = """watch('value', () => {
+  const file = props.value;
+  if (!file || !file.content) return;
+  const link = document.createElement('a');
+  link.href = `data:${file.kind};base64,${file.content}`;
+  link.download = file.name;
+  link.click();
+});"""
+
+
+def build_page(finder: Finder, limits: PageConfig) -> gr.Blocks:
+    """Put the page together.
+
+    A visitor's picture is held in the visitor's own state, in memory; the uploaded file is deleted as soon as
+    it has been read, and what is taken home is made when it is asked for and sent without a file.
+
+    Args:
+        finder: answers.
+        limits: of uploads.
+    """
+    act = _Acts(finder, limits)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        looked = gr.State(None, time_to_live=limits.remembered)
+        found = gr.State(None, time_to_live=limits.remembered)
+        gr.HTML(_head(finder), elem_id="dias-head")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=280, elem_id="dias-controls"):
+                file = gr.File(label="A picture or a clip", elem_id="dias-file", height=130)
+                gr.HTML(_limits(limits), elem_id="dias-limits")
+                how = gr.Radio(
+                    _WAYS,
+                    value="auto",
+                    label="Merge slots",
+                    info="Slots that are nearer than the cut become one object.",
+                    elem_id="dias-how",
+                    visible=finder.merges,
+                )
+                distance = gr.Slider(
+                    0, 1, value=finder.distance or 0.2, step=0.01,
+                    label=_distance_label(finder), elem_id="dias-distance", visible=finder.merges,
+                )  # fmt: skip
+                number = gr.Slider(
+                    2, max(finder.slots, 3), value=finder.slots, step=1,
+                    label=f"Number of objects (the model starts with {finder.slots} slots; the tree is cut)",
+                    elem_id="dias-number", visible=finder.merges and finder.slots > 2,
+                )  # fmt: skip
+                buttons = [gr.Button(label, size="sm", interactive=False) for label, _ in DOWNLOADS]
+            with gr.Column(scale=3, min_width=320):
+                said = gr.HTML(_hint(), elem_id="dias-said")
+                explorer = gr.HTML(
+                    None,
+                    html_template="<div class='explorer'></div>",
+                    css_template=_part("explorer.css"),
+                    js_on_load=_part("explorer.js"),
+                    apply_default_css=False,
+                    elem_id="dias-explorer",
+                )
+        saved = gr.HTML(None, html_template="<span></span>", js_on_load=_SAVE, elem_id="dias-saved")
+
+        cut, shown = [how, distance, number], [looked, found, said, explorer, *buttons]
+        alone: dict[str, Any] = {"concurrency_id": _MODEL, "concurrency_limit": 1, "show_progress": "minimal"}
+        file.upload(act.look, [file, *cut], shown, **alone)
+        file.clear(act.forget, None, shown, **alone)
+        follow = {"trigger_mode": "always_last", **alone}
+        how.input(act.find, [looked, *cut], shown[1:], **follow)
+        for slider, way in ((distance, "distance"), (number, "number")):
+            slider.input(partial(act.find_by, way), [looked, *cut], [how, *shown[1:]], **follow)
+        for button, (_, make) in zip(buttons, DOWNLOADS, strict=True):
+            button.click(partial(act.save, make), [looked, found], saved, **alone)
+    page.queue(max_size=_WAITING, api_open=False)
+    page.state_session_capacity = limits.visitors
+    return page
+
+
+def looks() -> dict[str, Any]:
+    """Theme and style, which asks for no font from elsewhere."""
+    theme = gr.themes.Default(
+        primary_hue="blue", neutral_hue="slate", font=list(_FONTS), font_mono=["ui-monospace", "monospace"]
+    )
+    return {"theme": theme, "css": _part("page.css")}
+
+
+class _Acts:
+    """What happens; each gives new values of the page's parts, in the order in which `build_page` names them."""
+
+    def __init__(self, finder: Finder, limits: PageConfig) -> None:
+        self.finder, self.limits = finder, limits
+
+    def look(self, file: str | None, how: str, distance: float, number: float) -> list[Any]:
+        """Take what was dropped."""
+        if file is None:
+            return self.forget()
+        path = Path(file)
+        try:
+            upload = open_upload(path, self.limits)
+            looked = self.finder.look(upload, self.limits)
+        except DiasError as error:
+            return [None, *_refused(error)]
+        finally:
+            path.unlink(missing_ok=True)
+        return [looked, *self.find(looked, how, distance, number)]
+
+    def find(self, looked: Looked | None, how: str, distance: float, number: float) -> list[Any]:
+        """Cut the trees."""
+        if looked is None:
+            return [None, _hint(), None, *_buttons(False)]
+        try:
+            cut = Cut(how=how, distance=distance, number=int(number))  # type: ignore[arg-type]
+            found = self.finder.find(looked, cut)
+        except DiasError as error:
+            return _refused(error)
+        return [found, _result(looked, found), view(looked, found), *_buttons(True)]
+
+    def find_by(
+        self, way: str, looked: Looked | None, how: str, distance: float, number: float
+    ) -> list[Any]:
+        """A slider was moved: it is what counts now."""
+        return [way, *self.find(looked, way, distance, number)]
+
+    def forget(self) -> list[Any]:
+        """The picture was taken away."""
+        return [None, None, _hint(), None, *_buttons(False)]
+
+    def save(
+        self,
+        make: Callable[[Looked, list[FrameObjects]], Download],
+        looked: Looked | None,
+        found: list[FrameObjects] | None,
+    ) -> dict[str, Any]:
+        """Make a file for the visitor's browser."""
+        if looked is None or found is None:
+            raise gr.Error("The picture was forgotten; drop it in once more.", print_exception=False)
+        made = make(looked, found)
+        content = base64.b64encode(made.content).decode("ascii")
+        return {"name": made.name, "kind": made.kind, "content": content, "at": time.time()}
+
+
+def _refused(error: DiasError) -> list[Any]:
+    line = f'<p class="problem" role="alert">{escape(str(error))}</p>'
+    return [None, line, None, *_buttons(False)]
+
+
+def _buttons(able: bool) -> list[Any]:
+    return [gr.update(interactive=able) for _ in DOWNLOADS]
+
+
+def _hint() -> str:
+    return '<p class="hint">Drop in a picture or a short clip. It stays on this machine.</p>'
+
+
+def _result(looked: Looked, found: list[FrameObjects]) -> str:
+    kept = [int(one.kept.sum()) for one in found]
+    what = f"{kept[0]} objects" if len(kept) == 1 else f"{min(kept)} to {max(kept)} objects"
+    frames = f", {len(found)} frames" if looked.of_clip else ""
+    return f'<p class="result" role="status"><b>{what}</b> in {escape(looked.name)}{frames}</p>'
+
+
+def _head(finder: Finder) -> str:
+    return (
+        "<h1>DIAS</h1><p>Finds the objects of pictures and clips, without labels. "
+        f"Model: <code>{escape(finder.name)}</code>.</p>"
+    )
+
+
+def _limits(limits: PageConfig) -> str:
+    return (
+        f"<p>At most {limits.bytes / 2**20:.3g} MB, {limits.pixels / 1e6:g} million pixels, "
+        f"{limits.seconds:g} seconds ({limits.frames} frames are looked at).</p>"
+    )
+
+
+def _distance_label(finder: Finder) -> str:
+    own = "" if finder.distance is None else f"; the model's own is {finder.distance:g}"
+    return f"Threshold: cosine distance{own}"
+
+
+def _part(name: str) -> str:
+    return (files("dias") / "web" / name).read_text(encoding="utf-8")
