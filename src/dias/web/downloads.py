@@ -28,7 +28,7 @@ class Download:
 
 
 def masks_png(looked: Looked, found: list[FrameObjects]) -> Download:
-    """Object of each pixel, at the picture's own size, as `dias segment` writes it; of a clip, a ZIP of them."""
+    """Object of each pixel, at the picture's own size, as `dias segment` has it; of a clip, a ZIP."""
     files = [mask_png(one) for one in _segmentations(looked, found)]
     if not looked.of_clip:
         return Download(name=f"{_stem(looked)}.mask.png", kind="image/png", content=files[0])
@@ -53,7 +53,7 @@ def masks_json(looked: Looked, found: list[FrameObjects]) -> Download:
 
 
 def slots_npz(looked: Looked, found: list[FrameObjects]) -> Download:
-    """`slots` (frames, n, d), `kept` (frames, n) and `times` (frames); rows that are not kept mean nothing."""
+    """`slots` (frames, n, d), `kept` (frames, n), `times` (frames); what is not kept means nothing."""
     stream = io.BytesIO()
     np.savez(
         stream,

@@ -100,9 +100,13 @@ def open_finder(
     """
     place = path or shipped()
     of_clips = describe(place)["format"] == CLIP_FORMAT
-    model = load_clip_model(place, weights=weights) if of_clips else load_model(place, weights=weights)
+    model: ClipModel | ImageModel
+    if of_clips:
+        model = on_device(load_clip_model(place, weights=weights), device)
+    else:
+        model = on_device(load_model(place, weights=weights), device)
     name = str(path) if path else "the model that ships with DIAS"
-    return Finder(on_device(model, device), map=map or ("aggregation" if path else "decoder"), name=name)
+    return Finder(model, map=map or ("aggregation" if path else "decoder"), name=name)
 
 
 class Finder:
@@ -178,9 +182,7 @@ class Finder:
         for start in range(0, len(frames), _BATCH):
             batch = frames[start : start + _BATCH]
             pictures = torch.from_numpy(np.stack([one.seen.picture for one in batch])).permute(0, 3, 1, 2)
-            found = self.image.see(
-                pictures.to(self._plain.queries.device), backbone=self._plain.backbone
-            )
+            found = self.image.see(pictures.to(self._plain.queries.device), backbone=self._plain.backbone)
             yield from (one_frame(found, place, of=len(batch)) for place in range(len(batch)))
 
     def _in_picture(self, image: ImageModel, tokens: Tokens) -> FrameObjects:

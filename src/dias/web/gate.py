@@ -14,8 +14,6 @@ _WHOLE = (
     "/",
     "/config",
     "/favicon.ico",
-    "/health",
-    "/manifest.json",
     "/theme.css",
     "/gradio_api/queue/data",
     "/gradio_api/queue/join",
@@ -23,10 +21,8 @@ _WHOLE = (
     "/gradio_api/upload",
     "/gradio_api/upload_progress",
     "/gradio_api/app_id",
-    "/gradio_api/info",
-    "/gradio_api/reset",
 )
-_BELOW = ("/assets/", "/static/", "/svelte/", "/gradio_api/heartbeat/")
+_BELOW = ("/assets/", "/static/", "/gradio_api/heartbeat/")
 # The page may load nothing from elsewhere, and may stand in no other page. Gradio's templates are compiled in
 # the browser, hence unsafe-eval.
 _POLICY = (
@@ -56,7 +52,9 @@ class Gate:
         """Pass a request on, or refuse it."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-        elif scope["type"] != "http" or not known(scope["path"]):
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif not known(scope["path"]):
             await _refuse(send, 404, "there is no such page")
         elif _length(scope) > self.most:
             await _refuse(send, 413, f"a file may have {self.most / 2**20:.3g} MB")

@@ -24,6 +24,7 @@ _WAYS = [("automatic", "auto"), ("by distance", "distance"), ("by number", "numb
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 _MODEL = "model"  # events with this name wait for one another
 _WAITING = 32  # events that may wait
+_KEPT = (60, 600)  # every so many seconds, files of so many seconds go; not at once: two may upload the same
 _SAVE = """watch('value', () => {
   const file = props.value;
   if (!file || !file.content) return;
@@ -37,42 +38,41 @@ _SAVE = """watch('value', () => {
 def build_page(finder: Finder, limits: PageConfig) -> gr.Blocks:
     """Put the page together.
 
-    A visitor's picture is held in the visitor's own state, in memory; the uploaded file is deleted as soon as
-    it has been read, and what is taken home is made when it is asked for and sent without a file.
+    A visitor's picture is held in the visitor's own state, in memory; the uploaded file, which nothing
+    serves, is deleted some minutes later. What is taken home is made when it is asked for, without a file.
 
     Args:
         finder: answers.
         limits: of uploads.
     """
     act = _Acts(finder, limits)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+    page = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=_KEPT)
+    with page:
         looked = gr.State(None, time_to_live=limits.remembered)
         found = gr.State(None, time_to_live=limits.remembered)
         gr.HTML(_head(finder), elem_id="dias-head")
         with gr.Row():
             with gr.Column(scale=1, min_width=280, elem_id="dias-controls"):
-                file = gr.File(label="A picture or a clip", elem_id="dias-file", height=130)
-                gr.HTML(_limits(limits), elem_id="dias-limits")
+                file = gr.File(label="A picture or a clip", elem_id="dias-file", height=150)
                 how = gr.Radio(
                     _WAYS,
                     value="auto",
                     label="Merge slots",
-                    info="Slots that are nearer than the cut become one object.",
+                    info="Alike slots become one object: each has its tree, cut where you say.",
                     elem_id="dias-how",
                     visible=finder.merges,
                 )
                 distance = gr.Slider(
-                    0, 1, value=finder.distance or 0.2, step=0.01,
+                    0, max(1, finder.distance or 0), value=finder.distance or 0.2, step=0.01,
                     label=_distance_label(finder), elem_id="dias-distance", visible=finder.merges,
                 )  # fmt: skip
                 number = gr.Slider(
                     2, max(finder.slots, 3), value=finder.slots, step=1,
-                    label=f"Number of objects (the model starts with {finder.slots} slots; the tree is cut)",
+                    label=f"Number of objects: where the tree of {finder.slots} slots is cut",
                     elem_id="dias-number", visible=finder.merges and finder.slots > 2,
                 )  # fmt: skip
-                buttons = [gr.Button(label, size="sm", interactive=False) for label, _ in DOWNLOADS]
             with gr.Column(scale=3, min_width=320):
-                said = gr.HTML(_hint(), elem_id="dias-said")
+                said = gr.HTML(_hint(limits), elem_id="dias-said")
                 explorer = gr.HTML(
                     None,
                     html_template="<div class='explorer'></div>",
@@ -81,9 +81,11 @@ def build_page(finder: Finder, limits: PageConfig) -> gr.Blocks:
                     apply_default_css=False,
                     elem_id="dias-explorer",
                 )
+                with gr.Row(visible=False, elem_id="dias-files") as files_row:
+                    buttons = [gr.Button(label, size="sm") for label, _ in DOWNLOADS]
         saved = gr.HTML(None, html_template="<span></span>", js_on_load=_SAVE, elem_id="dias-saved")
 
-        cut, shown = [how, distance, number], [looked, found, said, explorer, *buttons]
+        cut, shown = [how, distance, number], [looked, found, said, explorer, files_row]
         alone: dict[str, Any] = {"concurrency_id": _MODEL, "concurrency_limit": 1, "show_progress": "minimal"}
         file.upload(act.look, [file, *cut], shown, **alone)
         file.clear(act.forget, None, shown, **alone)
@@ -107,7 +109,7 @@ def looks() -> dict[str, Any]:
 
 
 class _Acts:
-    """What happens; each gives new values of the page's parts, in the order in which `build_page` names them."""
+    """What happens; each gives new values of the page's parts, in the order that `build_page` says."""
 
     def __init__(self, finder: Finder, limits: PageConfig) -> None:
         self.finder, self.limits = finder, limits
@@ -116,36 +118,30 @@ class _Acts:
         """Take what was dropped."""
         if file is None:
             return self.forget()
-        path = Path(file)
         try:
-            upload = open_upload(path, self.limits)
-            looked = self.finder.look(upload, self.limits)
+            looked = self.finder.look(open_upload(Path(file), self.limits), self.limits)
         except DiasError as error:
             return [None, *_refused(error)]
-        finally:
-            path.unlink(missing_ok=True)
         return [looked, *self.find(looked, how, distance, number)]
 
     def find(self, looked: Looked | None, how: str, distance: float, number: float) -> list[Any]:
         """Cut the trees."""
         if looked is None:
-            return [None, _hint(), None, *_buttons(False)]
+            return [None, _hint(self.limits), None, gr.update(visible=False)]
         try:
             cut = Cut(how=how, distance=distance, number=int(number))  # type: ignore[arg-type]
             found = self.finder.find(looked, cut)
         except DiasError as error:
             return _refused(error)
-        return [found, _result(looked, found), view(looked, found), *_buttons(True)]
+        return [found, _result(looked, found), view(looked, found), gr.update(visible=True)]
 
-    def find_by(
-        self, way: str, looked: Looked | None, how: str, distance: float, number: float
-    ) -> list[Any]:
+    def find_by(self, way: str, looked: Looked | None, how: str, distance: float, number: float) -> list[Any]:
         """A slider was moved: it is what counts now."""
         return [way, *self.find(looked, way, distance, number)]
 
     def forget(self) -> list[Any]:
         """The picture was taken away."""
-        return [None, None, _hint(), None, *_buttons(False)]
+        return [None, None, _hint(self.limits), None, gr.update(visible=False)]
 
     def save(
         self,
@@ -163,15 +159,16 @@ class _Acts:
 
 def _refused(error: DiasError) -> list[Any]:
     line = f'<p class="problem" role="alert">{escape(str(error))}</p>'
-    return [None, line, None, *_buttons(False)]
+    return [None, line, None, gr.update(visible=False)]
 
 
-def _buttons(able: bool) -> list[Any]:
-    return [gr.update(interactive=able) for _ in DOWNLOADS]
-
-
-def _hint() -> str:
-    return '<p class="hint">Drop in a picture or a short clip. It stays on this machine.</p>'
+def _hint(limits: PageConfig) -> str:
+    return (
+        '<p class="hint">Drop in a picture or a short clip: at most '
+        f"{limits.bytes / 2**20:.3g} MB, {limits.pixels / 1e6:g} million pixels, {limits.seconds:g} seconds "
+        f"(of which {limits.frames} frames are looked at). It goes to the machine that runs "
+        "<code>dias app</code> and no further, and is forgotten when you leave.</p>"
+    )
 
 
 def _result(looked: Looked, found: list[FrameObjects]) -> str:
@@ -185,13 +182,6 @@ def _head(finder: Finder) -> str:
     return (
         "<h1>DIAS</h1><p>Finds the objects of pictures and clips, without labels. "
         f"Model: <code>{escape(finder.name)}</code>.</p>"
-    )
-
-
-def _limits(limits: PageConfig) -> str:
-    return (
-        f"<p>At most {limits.bytes / 2**20:.3g} MB, {limits.pixels / 1e6:g} million pixels, "
-        f"{limits.seconds:g} seconds ({limits.frames} frames are looked at).</p>"
     )
 
 

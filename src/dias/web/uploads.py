@@ -70,9 +70,7 @@ def _header(file: Path) -> tuple[int, int] | None:
 def _check_pixels(name: str, width: int, height: int, limits: PageConfig) -> None:
     if width * height > limits.pixels:
         most = f"{limits.pixels / 1e6:g} million"
-        raise DiasError(
-            f"{name}: is {width} x {height} pixels; at most {most} are taken, scale it to fewer"
-        )
+        raise DiasError(f"{name}: is {width} x {height} pixels; at most {most} are taken, scale it to fewer")
 
 
 def _clip(file: Path, name: str, limits: PageConfig) -> Upload:

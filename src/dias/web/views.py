@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, Int32
 from PIL import Image
-from torch import Tensor
 
 from dias.data.transforms import View
-from dias.inference.looking import winners
+from dias.inference.looking import Seen, winners
+from dias.viz import colours
 from dias.web.finder import FrameObjects
 from dias.web.looking import Looked, Shown
-from dias.viz import colours
 
 STAGES = ("first iteration", "last, nothing merged", "final")
 
@@ -36,18 +35,18 @@ def view(looked: Looked, found: list[FrameObjects]) -> dict[str, Any]:
     }
 
 
-def labels_of(shown: Shown, objects: FrameObjects, maps: Float[Tensor, "n m"]) -> Int32[np.ndarray, "h w"]:
-    """Slot of each pixel of the small picture."""
+def stages_of(seen: Seen, objects: FrameObjects) -> tuple[Int32[np.ndarray, "h w"], ...]:
+    """Slot of each pixel after the first iteration, after the last one, and finally."""
+    kept = np.flatnonzero(objects.kept).astype(np.int32)
+    first, last = (winners(maps, seen, grid=objects.grid) for maps in (objects.first, objects.last))
+    return first, last, kept[winners(objects.final[objects.kept], seen, grid=objects.grid)]
+
+
+def small(shown: Shown) -> Seen:
+    """The same as if the small picture had been the visitor's."""
     height, width = shown.picture.shape[:2]
-    small = View(box=(0, 0, width, height), flip=False, size=shown.seen.view.size)
-    return winners(maps, replace(shown.seen, size=(height, width), view=small), grid=objects.grid)
-
-
-def final_maps(objects: FrameObjects) -> Float[Tensor, "n m"]:
-    """The final map, in which slots that are not kept win nowhere."""
-    maps = objects.final.clone()
-    maps[~objects.kept] = -np.inf
-    return maps
+    view = View(box=(0, 0, width, height), flip=False, size=shown.seen.view.size)
+    return replace(shown.seen, size=(height, width), view=view)
 
 
 def similarity(vectors: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n n"]:
@@ -55,14 +54,15 @@ def similarity(vectors: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n n"]:
     precise = vectors.astype(np.float64)
     length = np.maximum(np.linalg.norm(precise, axis=1, keepdims=True), np.finfo(np.float64).tiny)
     unit = precise / length
-    return np.clip(unit @ unit.T, -1, 1)
+    cosines: Float64[np.ndarray, "n n"] = np.clip(unit @ unit.T, -1, 1)
+    return cosines
 
 
 def _frame(shown: Shown, objects: FrameObjects) -> dict[str, Any]:
     height, width = shown.picture.shape[:2]
     every = np.ones_like(objects.kept)
     before = objects.slots if objects.before is None else objects.before
-    maps = (objects.first, objects.last, final_maps(objects))
+    labels = stages_of(small(shown), objects)
     vectors, there = (before, before, objects.slots), (every, every, objects.kept)
     tree = objects.tree
     return {
@@ -71,8 +71,7 @@ def _frame(shown: Shown, objects: FrameObjects) -> dict[str, Any]:
         "width": width,
         "height": height,
         "stages": [
-            _stage(title, labels_of(shown, objects, map_), vectors[place], there[place])
-            for place, (title, map_) in enumerate(zip(STAGES, maps, strict=True))
+            _stage(title, labels[place], vectors[place], there[place]) for place, title in enumerate(STAGES)
         ],
         "kept": np.flatnonzero(objects.kept).tolist(),
         "tree": tree

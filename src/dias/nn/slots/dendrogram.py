@@ -32,7 +32,7 @@ class Dendrogram:
         return number(root, self.kept)
 
     def steps(self, image: int) -> tuple[tuple[int, int, float], ...]:
-        """Merges of one image, in order: which cluster (named by its first slot) took which, at what distance."""
+        """Merges of an image, in order: which cluster (named by its first slot) took which, how far away."""
         found = []
         for step, height in enumerate(self.heights[image].tolist()):
             before, after = self.roots[image, step], self.roots[image, step + 1]
