@@ -14,6 +14,7 @@ import gradio as gr
 from dias.errors import DiasError
 from dias.web.downloads import DOWNLOADS, Download
 from dias.web.finder import Cut, Finder, FrameObjects
+from dias.web.gate import take_uploads_alone
 from dias.web.looking import Looked
 from dias.web.settings import PageConfig
 from dias.web.uploads import open_upload
@@ -53,7 +54,8 @@ def build_page(finder: Finder, limits: PageConfig) -> gr.Blocks:
         gr.HTML(_head(finder), elem_id="dias-head")
         with gr.Row():
             with gr.Column(scale=1, min_width=280, elem_id="dias-controls"):
-                file = _VisitorsFile(label="A picture or a clip", elem_id="dias-file", height=150)
+                file = gr.File(label="A picture or a clip", elem_id="dias-file", height=150)
+                take_uploads_alone(file)
                 how = gr.Radio(
                     _WAYS,
                     value="auto",
@@ -97,7 +99,7 @@ def build_page(finder: Finder, limits: PageConfig) -> gr.Blocks:
             button.click(partial(act.save, make), [looked, found], saved, **alone)
     page.queue(max_size=_WAITING, api_open=False)
     page.state_session_capacity = limits.visitors
-    page.has_launched = True  # else Gradio checks no path
+    page.has_launched = True  # else Gradio, mounted in another application, checks no path (6.31)
     return page
 
 
@@ -107,35 +109,6 @@ def looks() -> dict[str, Any]:
         primary_hue="blue", neutral_hue="slate", font=list(_FONTS), font_mono=["ui-monospace", "monospace"]
     )
     return {"theme": theme, "css": _part("page.css")}
-
-
-class _VisitorsFile(gr.File):  # type: ignore[misc]
-    """A file that came in through the page. Gradio's own would fetch any address that an event names, and,
-    mounted in another application, open any path (6.31: `has_launched` stays False there).
-    """
-
-    is_template = True  # drawn as its parent is
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
-        """Take what lies among the uploads, where it lies."""
-        return _uploaded(url_or_file_path, self.GRADIO_CACHE)
-
-    def move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
-        """Likewise."""
-        return _uploaded(url_or_file_path, self.GRADIO_CACHE)
-
-    def preprocess(self, payload: Any) -> str | None:
-        """A path among the uploads, whatever way it came."""
-        return None if payload is None else _uploaded(payload.path, self.GRADIO_CACHE)
-
-
-def _uploaded(path: str | Path | None, uploads: str) -> str | None:
-    if path is None:
-        return None
-    found, place = Path(path).resolve(), Path(uploads).resolve()
-    if not found.is_file() or found == place or not found.is_relative_to(place):
-        raise gr.Error("The file was forgotten; drop it in once more.", print_exception=False)
-    return str(found)
 
 
 class _Acts:
