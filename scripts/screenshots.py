@@ -2,9 +2,9 @@
 
 python scripts/screenshots.py
 
-Starts `dias app`, drops a scene on it in headless Chromium, points at an object; evaluates a checkpoint and opens
-the report. Writes docs/assets/page.webp, page-phone.webp, report.webp and report-phone.webp. Needs `.[dev]` and
-Chromium (scripts/system-packages.sh).
+Starts `dias app`, drops a scene on it in headless Chromium, points at an object; evaluates a checkpoint and
+opens the report. Writes docs/assets/page.webp, page-phone.webp and report.webp. Needs `.[dev]` and Chromium
+(scripts/system-packages.sh).
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> None:
     """Take them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "assets")
-    parser.add_argument("--picture", type=Path, default=ROOT / "data/scenes/test/images/000027.webp")
+    parser.add_argument("--picture", type=Path, default=ROOT / "data/scenes/test/images/000012.webp")
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "data/models/scenes-cpu.safetensors")
     parser.add_argument("--data", type=Path, default=ROOT / "data/scenes/test")
     parser.add_argument("--report", type=Path, help="a report that there is, instead of evaluating")
@@ -42,26 +42,25 @@ def main() -> None:
             for name, device in (("page", DESK), ("page-phone", PHONE)):
                 save(of_page(browser, device, address, given.picture), given.out / f"{name}.webp")
         report = given.report or evaluated(given.checkpoint, given.data, Path(place))
-        for name, device in (("report", DESK), ("report-phone", PHONE)):
-            save(of_report(browser, device, report), given.out / f"{name}.webp")
+        save(of_report(browser, DESK, report), given.out / "report.webp")
 
 
 def of_page(browser: Browser, device: dict, address: str, picture: Path) -> bytes:
     """The page of `dias app`, an object of a picture pointed at."""
     with opened(browser, device, address) as page:
         page.set_input_files("#dias-file input[type=file]", picture)
-        chip = page.locator(".chip").nth(1)
-        chip.click()
+        page.locator(".chip").first.click()
         page.wait_for_function("document.querySelectorAll('.like').length > 0")
         return page.screenshot(full_page=True)
 
 
 def of_report(browser: Browser, device: dict, report: Path) -> bytes:
-    """The top of a report, and the first image that it looks at closely."""
+    """The top of a report: scores, four of its charts, the first image that it looks at closely."""
     with opened(browser, device, report.resolve().as_uri()) as page:
         page.evaluate(
             """() => { for (const one of document.images) one.loading = 'eager';
-              document.querySelectorAll('details').forEach(one => one.remove());
+              document.querySelector('section').remove();
+              [...document.querySelectorAll('.charts .chart')].slice(3, -1).forEach(one => one.remove());
               const look = document.querySelector('.look'), part = look.closest('section');
               for (let next = look.nextElementSibling; next; next = look.nextElementSibling) next.remove();
               while (part.nextElementSibling) part.nextElementSibling.remove(); }"""

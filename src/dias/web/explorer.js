@@ -54,9 +54,9 @@ function paint(stage) {
       || (x && labels[i - 1] !== slot) || (y && labels[i - width] !== slot);
     const dim = light && !light.has(slot);
     let share = light ? (edge && !dim ? 1 : 0) : (edge ? 1 : STRENGTH);
-    const grey = 0.25 * (base[p] + base[p + 1] + base[p + 2]) / 3 + 20;
+    const grey = 0.42 * (base[p] + base[p + 1] + base[p + 2]) / 3 + 18;
     for (let c = 0; c < 3; c++)
-      out.data[p + c] = dim ? grey : base[p + c] * (1 - share) + colour[c] * share;
+      out.data[p + c] = dim ? grey + 0.14 * colour[c] : base[p + c] * (1 - share) + colour[c] * share;
     out.data[p + 3] = 255;
   }
   context.putImageData(out, 0, 0);
