@@ -16,6 +16,7 @@ from dias.nn.slots.thresholds import (
     AUTOMATIC,
     Automatic,
     BestSilhouette,
+    ClusterCount,
     Evidence,
     ExplainedVariance,
     FirmClusters,
@@ -102,6 +103,15 @@ def test_slots_that_all_see_the_same_are_left_alone() -> None:
     assert RemovalError().merges(dendrogram(slots), even).tolist() == [0] * 8
 
 
+@pytest.mark.parametrize("clusters", [2, 3, 6, 9])
+def test_as_many_clusters_are_left_as_are_asked_for(clusters: int) -> None:
+    kept = torch.ones(8, 6, dtype=torch.bool)
+    kept[0, 2:] = kept[1, :4] = False
+    tree = dendrogram(slots_of(3, n=6), kept=kept)
+    labels = tree.after(ClusterCount(clusters=clusters).merges(tree, evidence(3, n=6)))
+    assert (labels.amax(dim=1) + 1).tolist() == [min(clusters, 2)] * 2 + [min(clusters, 6)] * 6
+
+
 def test_firmer_clusters_are_smaller() -> None:
     tree, seen = dendrogram(slots_of(2, n=16, images=32)), evidence(2, n=16, images=32)
     merges = [FirmClusters(least=least).merges(tree, seen) for least in (1.0, 0.9, 0.7, 0.5, 0.0, -1.0)]
@@ -135,6 +145,7 @@ def test_the_aggregation_cuts_where_the_image_says() -> None:
         ("auto", AUTOMATIC),
         ("gap", LargestGap()),
         ({"kind": "firm", "least": 0.5}, FirmClusters(least=0.5)),
+        ({"kind": "count", "clusters": 4}, ClusterCount(clusters=4)),
         (ExplainedVariance(loss=0.1), ExplainedVariance(loss=0.1)),
     ],
 )
@@ -149,6 +160,7 @@ def test_a_threshold_is_a_number_or_a_kind(told: object, meant: object) -> None:
     [
         (3, "threshold.*less than or equal to 2, got 3"),
         ("gab", "threshold: there is no kind 'gab'.*'gap'"),
+        ({"kind": "count", "clusters": 1}, "clusters.*greater than or equal to 2"),
         ({"kind": "gap", "flor": 1}, r"threshold\.flor: unknown key; did you mean floor\?"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from typer import Exit, Option
 
+from dias.cli import app as app_verb
 from dias.cli import (
     cache,
     compare,
@@ -48,6 +49,7 @@ app.command("import-official")(import_official.import_official)
 app.add_typer(recognise.app, name="recognise")
 app.add_typer(report.app, name="report")
 app.command("serve")(serve.serve)
+app.command("app")(app_verb.app)
 app.add_typer(export.app, name="export")
 app.add_typer(synth.app, name="synth")
 app.add_typer(recipes.app, name="recipes")

@@ -1,12 +1,10 @@
 """One image looked at closely: masks by stages, attention of every round, the tree of its slots."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from torch import Tensor
 
 from dias.backbones import Tokens
 from dias.data.samples import ImageSource
@@ -15,8 +13,9 @@ from dias.evaluation.passes import backbone_of, device_of, final_pass, queries_o
 from dias.evaluation.pictures import stages
 from dias.evaluation.protocol import EvaluationConfig
 from dias.models.image import ImageModel
-from dias.nn.slots.aggregation import Aggregation
-from dias.nn.slots.dendrogram import Dendrogram, dendrogram
+from dias.models.unmerged import merges_by_distance, unmerged
+from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.dendrogram import dendrogram
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,41 +80,15 @@ def look_closely(model: ImageModel, source: ImageSource, index: int, *, config: 
 
 
 def _tree(model: ImageModel, seen: Tokens, index: int, *, kept: int, seed: int) -> Tree | None:
-    aggregation = model.aggregation
-    if not isinstance(aggregation, Aggregation) or not aggregation.config.reduction:
+    if not merges_by_distance(model):
         return None
-    slots = _before_merge(model, aggregation, seen, queries_of(model, seen, indices=[index], seed=seed))
-    count, threshold = slots.shape[1], aggregation.config.threshold
+    queries = queries_of(model, seen, indices=[index], seed=seed)
+    slots = unmerged(model).from_tokens(seen, queries, decode=False).slots
+    count, config = slots.shape[1], model.config.aggregation
+    threshold = config.threshold if isinstance(config, AggregationConfig) else None
     return Tree(
-        merges=_merges(dendrogram(slots)),
+        merges=dendrogram(slots).steps(0),
         slots=count,
         cut=count - kept,
         threshold=threshold if isinstance(threshold, float) else None,
     )
-
-
-def _before_merge(
-    model: ImageModel, aggregation: Aggregation, seen: Tokens, queries: Float[Tensor, "1 n d"]
-) -> Float[Tensor, "1 n d"]:
-    """The slots that the reduction was given: the same rounds, and nothing after them."""
-    config: Any = aggregation.config
-    rounds = config.reduce_after or config.iterations - 1 if config.reinitialization else config.iterations
-    plain = replace(
-        config, iterations=rounds, reduce_after=None, reduction=False, reinitialization=False, bilevel=False
-    )
-    _, tokens = model.project(seen)
-    _, start = model.start(tokens, queries, generator=None, progress=1.0)
-    twin = Aggregation(plain, token_dim=tokens.shape[2])
-    twin.competition = aggregation.competition
-    slots: Float[Tensor, "1 n d"] = twin.eval()(tokens, start).slots
-    return slots
-
-
-def _merges(tree: Dendrogram) -> tuple[tuple[int, int, float], ...]:
-    found = []
-    for step, height in enumerate(tree.heights[0].tolist()):
-        before, after = tree.roots[0, step], tree.roots[0, step + 1]
-        moved = torch.nonzero(before != after)[:, 0]
-        if len(moved):
-            found.append((int(after[moved[0]]), int(before[moved[0]]), height))
-    return tuple(found)

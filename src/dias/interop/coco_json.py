@@ -1,7 +1,7 @@
 """Segments as a COCO file (cocodataset.org/#format-data), written picture by picture."""
 
 import json
-from typing import TextIO
+from io import TextIOBase
 
 import numpy as np
 from jaxtyping import Float, Int32, Int64
@@ -17,7 +17,7 @@ class CocoWriter:
     The stream holds JSON once `close` was called.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIOBase) -> None:
         self._stream = stream
         self._images: list[dict[str, int | str]] = []
         self._annotations = 0

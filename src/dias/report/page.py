@@ -58,9 +58,9 @@ summary{cursor:pointer}
 @media (max-width:640px){main{padding-top:1.5rem}h1{font-size:1.5rem}
 .tiles{grid-template-columns:repeat(2,1fr)}
 .charts,.grid{grid-template-columns:minmax(0,1fr)}.chart{padding:.5rem}.wide img{width:680px;max-width:none}
-th,td{padding:.4rem .35rem}table.scores{font-size:.8rem}table.scores td,table.scores th{padding:.4rem .25rem}
+th,td{padding:.4rem .35rem}table.scores{font-size:.8rem}table.scores td,table.scores th{padding:.4rem .16rem}
 table.scores td:nth-child(-n+2){white-space:normal;text-align:left}
-table.scores th{white-space:normal;overflow-wrap:anywhere}
+table.scores th{white-space:normal;overflow-wrap:break-word;font-size:.7rem}
 th:last-child,td:last-child{padding-right:0}
 table.facts th{white-space:normal}}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--muted:#444;--line:#bbb;

@@ -31,6 +31,16 @@ class Dendrogram:
         root = self.roots.gather(1, merges[:, None, None].expand(-1, 1, n))[:, 0]
         return number(root, self.kept)
 
+    def steps(self, image: int) -> tuple[tuple[int, int, float], ...]:
+        """Merges of an image, in order: which cluster (named by its first slot) took which, how far away."""
+        found = []
+        for step, height in enumerate(self.heights[image].tolist()):
+            before, after = self.roots[image, step], self.roots[image, step + 1]
+            moved = torch.nonzero(before != after)[:, 0]
+            if len(moved):
+                found.append((int(after[moved[0]]), int(before[moved[0]]), height))
+        return tuple(found)
+
 
 @torch.no_grad()
 def dendrogram(slots: Float[Tensor, "b n d"], *, kept: Bool[Tensor, "b n"] | None = None) -> Dendrogram:

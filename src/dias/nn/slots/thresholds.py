@@ -115,6 +115,22 @@ class RemovalError:
         return found.masked_fill(found > tree.kept.sum(dim=1) - 2, 0)
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ClusterCount:
+    """As many clusters as are asked for, in every image; all slots where there are no more than that.
+
+    Attributes:
+        clusters: 2 or more.
+    """
+
+    kind: Literal["count"] = "count"
+    clusters: Annotated[int, Field(ge=2)]
+
+    def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
+        """How many merges each image gets."""
+        return (tree.kept.sum(dim=1) - self.clusters).clamp(min=0)
+
+
 Automatic = LargestGap | BestSilhouette | FirmClusters | ExplainedVariance | RemovalError
 AUTOMATIC = RemovalError()  # "auto": the one that held up best (docs/threshold.md)
 
@@ -135,7 +151,8 @@ Threshold = Annotated[
     | Annotated[BestSilhouette, Tag("silhouette")]
     | Annotated[FirmClusters, Tag("firm")]
     | Annotated[ExplainedVariance, Tag("explained")]
-    | Annotated[RemovalError, Tag("removal")],
+    | Annotated[RemovalError, Tag("removal")]
+    | Annotated[ClusterCount, Tag("count")],
     by_kind("fixed"),
     BeforeValidator(_of_word),
 ]
