@@ -1,0 +1,1 @@
+"""What slots tell of what happens: a Transformer over slots and words answers questions about clips."""

@@ -1,0 +1,155 @@
+"""Train a network on questions: cross-entropy of answers, binary cross-entropy of choices."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from dias.config import STRICT, Fraction
+from dias.errors import TrainingError
+from dias.reasoning.evidence import Evidence, View
+from dias.reasoning.network import NetworkConfig, Reasoner, Told
+from dias.reasoning.questions import PREDICTIVE, UNKNOWN, Decisions, Language
+from dias.reasoning.vocabulary import PADDING
+from dias.training.schedule import learning_rate_share
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FitConfig:
+    """How a network is trained: Adam, linear warm-up, half a cosine.
+
+    Attributes:
+        steps: of the optimizer.
+        batch: decisions a step, drawn in shuffled passes over all.
+        lr: its peak.
+        warmup: share of the steps in which it rises.
+        floor: share of the peak at the end.
+        choice_weight: of the binary cross-entropy of choices beside the cross-entropy of answers.
+        weight_decay: of Adam (decoupled); 0 as published.
+        seed: of first weights, order and dropout.
+    """
+
+    steps: PositiveInt = 240_000
+    batch: PositiveInt = 256
+    lr: PositiveFloat = 1e-3
+    warmup: Fraction = 0.1
+    floor: Fraction = 0.0
+    choice_weight: NonNegativeFloat = 1.0
+    weight_decay: NonNegativeFloat = 0.0
+    seed: NonNegativeInt = 42
+
+
+def fit(
+    evidence: Evidence,
+    asked: Decisions,
+    language: Language,
+    *,
+    network: NetworkConfig,
+    view: View,
+    config: FitConfig,
+    device: torch.device | None = None,
+    on_step: Callable[[float], None] = lambda loss: None,
+) -> Reasoner:
+    """Train a network.
+
+    Args:
+        evidence: clips.
+        asked: about them.
+        language: of the questions.
+        network: its size.
+        view: frames that were seen.
+        config: how.
+        device: where; the CPU if None.
+        on_step: called with the loss after each step.
+
+    Returns:
+        The network, in evaluation mode, on the CPU.
+
+    Raises:
+        TrainingError: the loss is not a number.
+    """
+    where = device or torch.device("cpu")
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        made = Reasoner(
+            network,
+            view=view,
+            lengths=language.lengths,
+            words=len(language.vocabulary.words),
+            answers=len(language.answers),
+            slot_dim=evidence.slots.shape[-1],
+        )
+        made.standardise(evidence.slots, evidence.kept)
+        made = made.to(where).train()
+        optimizer = torch.optim.AdamW(made.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        share = partial(learning_rate_share, steps=config.steps, warmup=config.warmup, floor=config.floor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        for rows in _batches(len(asked), config):
+            loss = _loss(answered(made, evidence, asked, rows), asked, rows, choice=config.choice_weight)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            value = float(loss.detach())
+            if value != value:
+                raise TrainingError("the loss is not a number; lower fit.lr")
+            on_step(value)
+    return made.cpu().eval()
+
+
+def answered(
+    network: Reasoner,
+    evidence: Evidence,
+    asked: Decisions,
+    rows: Int64[Tensor, " b"],
+    *,
+    attention: bool = False,
+) -> Told:
+    """What a network says to some decisions; foretold frames are shown to predictive questions alone."""
+    where = network.cls.device
+    clips = asked.clip[rows]
+    kept = evidence.kept[clips]
+    if evidence.ahead:
+        kept = kept.clone()
+        kept[asked.type[rows] != PREDICTIVE, -evidence.ahead :] = False
+    told: Told = network(
+        evidence.slots[clips].to(where),
+        kept.to(where),
+        _trimmed(asked.question[rows]).to(where),
+        _trimmed(asked.choice[rows]).to(where),
+        attention=attention,
+    )
+    return told
+
+
+def _trimmed(words: Int64[Tensor, "b l"]) -> Int64[Tensor, "b k"]:
+    """Without the columns that are empty in all rows: those are not seen, and would only cost."""
+    return words[:, : int((words != PADDING).sum(dim=1).max())]
+
+
+def _loss(told: Told, asked: Decisions, rows: Int64[Tensor, " b"], *, choice: float) -> Float[Tensor, ""]:
+    """Mean over answers, and mean over choices; an answer that no column has teaches nothing."""
+    truth, words = asked.answer[rows].to(told.right.device), asked.descriptive[rows].to(told.right.device)
+    known = words & (truth != UNKNOWN)
+    total = told.right.new_zeros(())
+    if bool(known.any()):
+        total = total + F.cross_entropy(told.answers[known], truth[known])
+    if not bool(words.all()):
+        total = total + choice * F.binary_cross_entropy_with_logits(told.right[~words], truth[~words].float())
+    return total
+
+
+def _batches(count: int, config: FitConfig) -> Iterator[Int64[Tensor, " b"]]:
+    """Rows of each step, in passes; a batch may reach into the next pass."""
+    generator = torch.Generator().manual_seed(config.seed)
+    rest = torch.zeros(0, dtype=torch.int64)
+    for _ in range(config.steps):
+        while len(rest) < config.batch:
+            rest = torch.cat([rest, torch.randperm(count, generator=generator)])
+        yield rest[: config.batch]
+        rest = rest[config.batch :]
