@@ -50,9 +50,7 @@ def learned() -> dict[bool, tuple[float, float]]:
     rows = decisions(asked, language)
     found = {}
     for sees in (True, False):
-        network = fit(
-            evidence, rows, language, network=replace(SMALL, sees=sees), view=VIEW, config=QUICK
-        )
+        network = fit(evidence, rows, language, network=replace(SMALL, sees=sees), view=VIEW, config=QUICK)
         told = answered(network, evidence, rows, torch.arange(len(rows)))
         said = torch.where(rows.descriptive, told.answers.argmax(1), (told.right > 0).long())
         row = score("it", rows, (said == rows.answer).double())

@@ -110,9 +110,7 @@ def test_guesses_by_hand() -> None:
 
 def test_a_result_is_shown_and_saved(tmp_path: Path) -> None:
     language, rows = asked()
-    found = Reasoning(
-        clips=2, rows=(score("random", rows, by_chance(rows, language)),), unseen=unseen(rows)
-    )
+    found = Reasoning(clips=2, rows=(score("random", rows, by_chance(rows, language)),), unseen=unseen(rows))
     assert [len(column._cells) for column in table(found).columns] == [2] * 6
     kinds = by_kind(found)
     assert kinds is not None

@@ -1,4 +1,4 @@
-"""What a model of questions sees of clips: the slots of some of their frames, and of frames that are foretold."""
+"""What a network that answers questions sees of clips: slots of frames, and of frames that are foretold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -144,9 +144,7 @@ def _long_enough(clip: Slots, view: View) -> bool:
     return True
 
 
-def _seen(
-    clip: Slots, wanted: Sequence[int]
-) -> tuple[Float32[np.ndarray, "t n d"], Bool[np.ndarray, "t n"]]:
+def _seen(clip: Slots, wanted: Sequence[int]) -> tuple[Float32[np.ndarray, "t n d"], Bool[np.ndarray, "t n"]]:
     """Slots of some frames of a clip."""
     there = np.isin(wanted, clip.frames)
     rows = np.searchsorted(clip.frames, wanted).clip(max=len(clip.frames) - 1)
@@ -168,8 +166,8 @@ def _foretold(
     first = last - (foresight.history - 1) * foresight.stride
     if first < 0:
         raise DiasError(
-            f"{clip.name}: is too short: the predictor looks back {last - first} frames, the view has {last}; "
-            "train with a greater view.frames"
+            f"{clip.name}: is too short: the predictor looks back {last - first} frames, the view has "
+            f"{last}; train with a greater view.frames"
         )
     slots, kept = _seen(clip, range(first, last + 1, foresight.stride))
     told = foresight.rollouter.rollout(

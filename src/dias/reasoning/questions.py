@@ -124,7 +124,9 @@ def decisions(asked: Sequence[Asked], language: Language) -> Decisions:
             split).
     """
     rows = [
-        row for number, (clip, question) in enumerate(asked) for row in _rows(clip, question, number, language)
+        row
+        for number, (clip, question) in enumerate(asked)
+        for row in _rows(clip, question, number, language)
     ]
     columns = [torch.tensor(column, dtype=torch.int64) for column in zip(*rows, strict=True)] or [
         *(torch.zeros(0, dtype=torch.int64),),

@@ -91,8 +91,7 @@ def score(name: str, asked: Decisions, right: Float64[Tensor, " q"]) -> Row:
 def by_chance(asked: Decisions, language: Language) -> Float64[Tensor, " q"]:
     """How surely a guess is right: an answer among those of a kind, drawn evenly; of a choice, by a coin."""
     chances = [
-        1 / len(language.kinds.get(asked.kinds[number], language.answers))
-        for number in asked.number.tolist()
+        1 / len(language.kinds.get(asked.kinds[number], language.answers)) for number in asked.number.tolist()
     ]
     drawn = torch.tensor(chances, dtype=torch.float64) * (asked.answer != UNKNOWN)
     return torch.where(asked.descriptive, drawn, 0.5)
@@ -132,7 +131,5 @@ def _of_type(asked: Decisions, right: Float64[Tensor, " q"], type: int) -> Score
     )
 
 
-def _mean(
-    whole: Float64[Tensor, " k"], numbers: Tensor, kinds: Sequence[str], kind: str
-) -> float:
+def _mean(whole: Float64[Tensor, " k"], numbers: Tensor, kinds: Sequence[str], kind: str) -> float:
     return float(whole[[number for number in numbers.tolist() if kinds[number] == kind]].mean())

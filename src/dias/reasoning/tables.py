@@ -16,7 +16,9 @@ def table(found: Reasoning) -> Table:
     for one in first.scores:
         for part in ("",) if not one.options else (" /option", " /question"):
             made.add_column(one.type + part, justify="right", min_width=len(one.type))
-    counts = [str(n) for one in first.scores for n in ((one.options,) if one.options else ()) + (one.questions,)]
+    counts = [
+        str(n) for one in first.scores for n in ((one.options,) if one.options else ()) + (one.questions,)
+    ]
     for row in found.rows:
         made.add_row(row.name, *_cells(row))
     made.add_row("number", *counts)

@@ -1,0 +1,61 @@
+"""From questions about clips to a trained network."""
+
+from collections.abc import Callable
+
+import torch
+
+from dias.reasoning.evidence import Evidence
+from dias.reasoning.fit import fit
+from dias.reasoning.material import Material
+from dias.reasoning.questions import decisions, language_of
+from dias.reasoning.recipe import ReasoningRecipe
+from dias.reasoning.trained import TrainedReasoner
+from dias.slots import SlotHeader
+
+
+def train_on(
+    material: Material,
+    evidence: Evidence,
+    header: SlotHeader,
+    *,
+    recipe: ReasoningRecipe,
+    predictor: str | None = None,
+    device: torch.device | None = None,
+    on_step: Callable[[float], None] = lambda loss: None,
+) -> TrainedReasoner:
+    """Train a network.
+
+    Args:
+        material: clips and questions.
+        evidence: the clips, as the recipe's view sees them.
+        header: of the slots.
+        recipe: how.
+        predictor: SHA-256 of the file of what foretold the frames ahead; None: nothing did.
+        device: where; the CPU if None.
+        on_step: called with the loss after each step.
+
+    Raises:
+        QuestionError: a question has no answer, or is too long.
+        DiasError: there is no question.
+        TrainingError: the loss is not a number.
+    """
+    language = language_of((question for _, question in material.asked), recipe.lengths)
+    network = fit(
+        evidence,
+        decisions(material.asked, language),
+        language,
+        network=recipe.network,
+        view=recipe.view,
+        config=recipe.fit,
+        device=device,
+        on_step=on_step,
+    )
+    return TrainedReasoner(
+        network=network,
+        recipe=recipe,
+        language=language,
+        extraction=header.extraction,
+        slot_dim=header.slot_dim,
+        fingerprint=header.fingerprint,
+        predictor=predictor,
+    )
