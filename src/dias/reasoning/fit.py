@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dias.config import STRICT, Fraction
 from dias.errors import TrainingError
+from dias.precision import Precision, arithmetic
 from dias.reasoning.evidence import Evidence, View
 from dias.reasoning.network import NetworkConfig, Reasoner, Told
 from dias.reasoning.questions import PREDICTIVE, UNKNOWN, Decisions, Language
@@ -31,6 +32,7 @@ class FitConfig:
         floor: share of the peak at the end.
         choice_weight: of the binary cross-entropy of choices beside the cross-entropy of answers.
         weight_decay: of Adam (decoupled); 0 as published.
+        precision: bf16 means mixed precision, and float32 on a processor that has no bf16.
         seed: of first weights, order and dropout.
     """
 
@@ -41,6 +43,7 @@ class FitConfig:
     floor: Fraction = 0.0
     choice_weight: NonNegativeFloat = 1.0
     weight_decay: NonNegativeFloat = 0.0
+    precision: Precision = "bf16"
     seed: NonNegativeInt = 42
 
 
@@ -89,8 +92,11 @@ def fit(
         optimizer = torch.optim.AdamW(made.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         share = partial(learning_rate_share, steps=config.steps, warmup=config.warmup, floor=config.floor)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        half = arithmetic(config.precision, where) == torch.bfloat16
         for rows in _batches(len(asked), config):
-            loss = _loss(answered(made, evidence, asked, rows), asked, rows, choice=config.choice_weight)
+            with torch.autocast(where.type, torch.bfloat16, enabled=half):
+                told = answered(made, evidence, asked, rows)
+            loss = _loss(told, asked, rows, choice=config.choice_weight)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -136,11 +142,12 @@ def _loss(told: Told, asked: Decisions, rows: Int64[Tensor, " b"], *, choice: fl
     """Mean over answers, and mean over choices; an answer that no column has teaches nothing."""
     truth, words = asked.answer[rows].to(told.right.device), asked.descriptive[rows].to(told.right.device)
     known = words & (truth != UNKNOWN)
-    total = told.right.new_zeros(())
+    total = torch.zeros((), device=truth.device)
     if bool(known.any()):
-        total = total + F.cross_entropy(told.answers[known], truth[known])
+        total = total + F.cross_entropy(told.answers[known].float(), truth[known])
     if not bool(words.all()):
-        total = total + choice * F.binary_cross_entropy_with_logits(told.right[~words], truth[~words].float())
+        right = told.right[~words].float()
+        total = total + choice * F.binary_cross_entropy_with_logits(right, truth[~words].float())
     return total
 
 
