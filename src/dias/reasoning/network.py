@@ -196,4 +196,4 @@ def _answering(width: int, hidden: int, outputs: int) -> nn.Sequential:
 def _of_slots(maps: list[Float[Tensor, "b m"]], kept: Bool[Tensor, "b t n"]) -> Float[Tensor, "b t n"]:
     """Slots are the last tokens."""
     count = kept.shape[1] * kept.shape[2]
-    return torch.stack(maps).mean(dim=0)[:, -count:].unflatten(1, kept.shape[1:])
+    return torch.stack(maps).mean(dim=0)[:, -count:].reshape(kept.shape)

@@ -115,7 +115,7 @@ def unseen(asked: Decisions) -> int:
 
 def _of_type(asked: Decisions, right: Float64[Tensor, " q"], type: int) -> Score:
     own = asked.type == type
-    numbers = asked.number[own].unique()
+    numbers = torch.unique(asked.number[own])
     # The product over the choices of a question; a descriptive one is its own product.
     whole = torch.ones(len(asked.kinds), dtype=torch.float64)
     whole.scatter_reduce_(0, asked.number[own], right[own], reduce="prod")

@@ -88,7 +88,7 @@ class TrainedReasoner:
 def judge(trained: TrainedReasoner, evidence: Evidence, asked: Decisions) -> Float64[Tensor, " q"]:
     """Whether each decision is right: 1 or 0."""
     found = []
-    for rows in torch.arange(len(asked)).split(_AT_ONCE):
+    for rows in torch.split(torch.arange(len(asked)), _AT_ONCE):
         told = answered(trained.network, evidence, asked, rows)
         said = torch.where(
             asked.descriptive[rows], told.answers.argmax(dim=1).cpu(), (told.right > 0).long().cpu()
