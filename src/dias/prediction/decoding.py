@@ -40,8 +40,8 @@ def explains_alone(model: ImageModel) -> ExplainsAlone:
     if not isinstance(model.decoder, ExplainsAlone):
         raise DiasError(
             f"prediction: a decoder of kind {model.config.decoder.kind} needs the tokens that it "
-            "explains, or says of none whose it is, so predicted slots cannot be decoded; random_ar, broadcast_mlp, "
-            "slot_mixer and pixel_broadcast can"
+            "explains, or says of none whose it is, so predicted slots cannot be decoded; random_ar, "
+            "broadcast_mlp, slot_mixer and pixel_broadcast can"
         )
     return model.decoder
 

@@ -111,17 +111,16 @@ def evaluate(
             size=config.rules.size,
         )
         true, there = run.slots[config.burn_in :], run.kept[config.burn_in :]
-        last = run.kept[config.burn_in - 1]
+        last, partner = run.kept[config.burn_in - 1], _partners(run, config)
         for name, forecast in every.items():
             with torch.no_grad():
                 found = forecast(
                     run.slots[None, : config.burn_in], run.kept[None, : config.burn_in], steps=len(true)
                 )[0]
-            partner = _partners(run, config)
             error = slot_errors(found, true, there, partner).numpy()
             _add(gathered[name], found, last.expand_as(there), future, model, error, variance, config)
         _add(gathered[TRUE], true, there, future, model, np.zeros(len(true)), variance, config)
-        shares.append(_padded(covered(there, _partners(run, config)).numpy(), config.steps))
+        shares.append(_padded(covered(there, partner).numpy(), config.steps))
         on_clip()
     steps = max(len(run.frames) for run in runs) - config.burn_in
     return Prediction(

@@ -54,9 +54,7 @@ def future_of(
     """
     read = clips.read(clip, frames)
     if read.mask is None:
-        raise DiasError(
-            f"{read.name}: has no masks, so predictions cannot be measured; give clips with masks"
-        )
+        raise DiasError(f"{read.name}: has no masks to measure predictions by; give clips with masks")
     pictures = torch.stack(
         [as_tensor(_shown(read, place, extraction, extraction.size).image) for place in range(len(frames))]
     )
@@ -93,7 +91,7 @@ def _features(
         raise DiasError("prediction: the model has no backbone; load it with one")
     backbone = seeing(model.backbone, extraction.size)
     parts = [
-        model.reduce_features(model.see(batch.to(backbone.device), backbone=backbone).features)
-        for batch in pictures.split(_AT_ONCE)
+        model.reduce_features(model.see(batch, backbone=backbone).features)
+        for batch in torch.split(pictures.to(backbone.device), _AT_ONCE)
     ]
     return torch.cat(parts).float().cpu()

@@ -53,7 +53,7 @@ def windows_of(clips: Iterable[ClipSlots], *, frames: int, stride: int) -> SlotW
     if left_out == len(lengths):
         raise DiasError(
             f"prediction: none of {len(lengths)} clips has {frames} frames, {stride} apart (the longest has "
-            f"{max(lengths, default=0)}): ask for a shorter burn-in, fewer predicted frames or a smaller stride"
+            f"{max(lengths, default=0)}): ask for fewer frames, or a smaller stride"
         )
     return SlotWindows(slots=torch.cat(slots), kept=torch.cat(kept), clips=len(lengths), left_out=left_out)
 
