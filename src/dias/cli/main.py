@@ -16,6 +16,7 @@ from dias.cli import (
     evaluate,
     export,
     import_official,
+    predict,
     recipes,
     recognise,
     report,
@@ -46,6 +47,7 @@ app.command("cache")(cache.cache)
 app.command("convert")(convert.convert)
 app.command("import-official")(import_official.import_official)
 app.add_typer(recognise.app, name="recognise")
+app.add_typer(predict.app, name="predict")
 app.add_typer(report.app, name="report")
 app.command("serve")(serve.serve)
 app.add_typer(export.app, name="export")

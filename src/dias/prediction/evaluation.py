@@ -1,7 +1,8 @@
 """Error against horizon: predicted slots, and what is decoded of them, beside the true future."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from dias.config import STRICT
+from dias.data.frames import ClipFrames
 from dias.data.samples import ClipSource
 from dias.errors import DiasError
 from dias.evaluation.agreement import scores_by, scores_of_counts
@@ -22,8 +24,9 @@ from dias.prediction.floors import Forecast, last_stays, straight_on
 from dias.prediction.measures import cosine_errors, covered, partners, psnr, slot_errors, ssim
 from dias.prediction.results import MEASURES, Measure, Prediction, Row, mean_of
 from dias.prediction.truth import Future, future_of
-from dias.slots.clips import ClipSlots, clips_of
+from dias.slots.clips import ClipSlots, check_followed, clips_of
 from dias.slots.read import SlotFiles
+from dias.slots.source import source_of
 
 STAYS, STRAIGHT, TRUE = "last frame stays", "linear extrapolation", "true slots"
 _WHOLE = ("ari", "ari_foreground", "miou")
@@ -134,6 +137,19 @@ def evaluate(
         covered=mean_of(np.stack(shares))[:steps],
         variance=variance,
     )
+
+
+def clips_behind(files: SlotFiles, *, path: Path | None = None, settings: Iterable[str] = ()) -> ClipSource:
+    """The clips that slots were made of, as `dias.slots.source_of` finds them.
+
+    Raises:
+        DiasError: they are not there, or others.
+        SlotsError: the slots are of single pictures.
+    """
+    check_followed(files)
+    source = source_of(files, path=path, settings=settings)
+    assert isinstance(source, ClipFrames)  # only those are followed
+    return source.clips
 
 
 def _runs(files: SlotFiles, config: HorizonConfig) -> tuple[list[_Run], tuple[str, ...]]:
