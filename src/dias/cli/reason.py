@@ -14,6 +14,10 @@ Slots = Annotated[Path, Argument(metavar="SLOTS", help="A folder that `dias slot
 DataFolder = Annotated[
     Path | None, Option("--data", help="Where their videos lie now; where they lay if not given.")
 ]
+Predictor = Annotated[
+    Path | None,
+    Option(help="What `dias predict train` wrote: foretells slots for questions about what comes next."),
+]
 
 
 @app.command("train")
@@ -27,6 +31,7 @@ def train(
     question_only: Annotated[
         bool, Option("--question-only", help="The same network without slots, to compare with.")
     ] = False,
+    predictor: Predictor = None,
     data: DataFolder = None,
     data_set: DataSettings = None,
     seed: Annotated[int | None, Option(min=0, help="The same as --set fit.seed=SEED.")] = None,
@@ -42,6 +47,7 @@ def train(
     from dias.inference.shortcuts import device_called
     from dias.progress import ProgressLine
     from dias.reasoning import evidence_of, material_of, read_recipe, save_reasoner, train_on
+    from dias.reasoning.foresight import for_training
     from dias.slots.read import load
 
     changes = [*(change or []), *([] if seed is None else [f"fit.seed={seed}"])]
@@ -51,13 +57,15 @@ def train(
     where = device_called(device)
     files = load(folder)
     material = material_of(files, path=data, settings=data_set or [])
-    evidence = evidence_of(material.clips, settings.view)
+    foresight = for_training(predictor, files.header.extraction, settings.view)
+    evidence = evidence_of(material.clips, settings.view, foresight=foresight)
     with ProgressLine("train", total=settings.fit.steps) as line:
         trained = train_on(
             material,
             evidence,
             files.header,
             recipe=settings,
+            foresight=foresight,
             device=where,
             on_step=lambda loss: line.step(note=f"loss {loss:.3f}"),
         )
@@ -80,6 +88,7 @@ def evaluate(
         Option(help="Another network for a row of its own, such as one trained with --question-only."),
     ] = None,
     out: Annotated[Path, Option(help="Where the result goes.")] = Path("reasoning.json"),
+    predictor: Predictor = None,
     data: DataFolder = None,
     data_set: DataSettings = None,
     device: Device = "auto",
@@ -98,6 +107,7 @@ def evaluate(
     from dias.progress import ProgressLine
     from dias.reasoning import contender, load_reasoner, material_of
     from dias.reasoning import evaluate as measure
+    from dias.reasoning.foresight import for_network
     from dias.reasoning.tables import by_kind, table
     from dias.slots.read import load
 
@@ -111,7 +121,9 @@ def evaluate(
         if files.header.fingerprint == trained.fingerprint:
             print(f"warning: {file}: was trained on these very videos; measure it on others", file=sys.stderr)
     material = material_of(files, path=data, settings=data_set or [])
-    contenders = [contender(trained, device=where) for trained in all_trained]
+    contenders = [
+        contender(trained, foresight=for_network(predictor, trained), device=where) for trained in all_trained
+    ]
     with ProgressLine("eval", total=len(contenders)) as line:
         found = measure(contenders, material, on_row=line.step)
     notes = {
@@ -151,6 +163,7 @@ def ask(
     out: Annotated[Path, Option(help="Picture of where it looked; a JSON goes beside it.")] = Path(
         "asked.png"
     ),
+    predictor: Predictor = None,
     start: Annotated[float, Option(min=0, help="Seconds at the beginning that are left out.")] = 0.0,
     every: Annotated[
         int, Option(min=1, help="Take one of so many frames, if the clip has more a second than trained on.")
@@ -177,6 +190,7 @@ def ask(
     from dias.reasoning import load_reasoner
     from dias.reasoning.asking import ask as answer
     from dias.reasoning.asking import check_words, tracker_for, watch
+    from dias.reasoning.foresight import for_question
     from dias.reasoning.shown import looked_at, save_asked
 
     if out.suffix.lower() != ".png":
@@ -185,6 +199,7 @@ def ask(
     trained = load_reasoner(network)
     said = tuple(choices or ())
     check_words(trained, question, said)
+    foresight = for_question(predictor, trained)
     stream = open_stream(video, start=start, rate=rate)
     model = load_tracking(checkpoint, weights=weights, device=device)
     tracker = tracker_for(trained, model, checkpoint, batch=batch)
@@ -192,7 +207,7 @@ def ask(
     with ProgressLine("watch", total=view.needs) as line:
         frames = chosen(iter(stream), start=start, seconds=None, every=every)
         clip = watch(tracker, frames, view, name=stream.name, on_frame=line.step)
-    answers = answer(trained, clip, question, said)
+    answers = answer(trained, clip, question, said, foresight=foresight)
     origin = record(network=sha256(network), checkpoint=sha256(find(checkpoint)))
     beside = save_asked(out, clip, question, answers, origin=origin)
     for one in answers:

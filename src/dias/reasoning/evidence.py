@@ -79,11 +79,13 @@ class Foresight:
         rollouter: foretells slots.
         stride: frames of a clip from one that it sees to the next, and of its steps.
         history: frames that it sees at least.
+        sha256: of its file; empty if it has none.
     """
 
     rollouter: Rollouter
     stride: int
     history: int
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

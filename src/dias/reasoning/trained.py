@@ -70,19 +70,6 @@ class TrainedReasoner:
                 where, f"is not extracted as the network's slots were: {told}", do="extract them likewise"
             )
 
-    def check_predictor(self, where: Path | str | None, found: str | None) -> None:
-        """See that the predictor is the one of training.
-
-        Raises:
-            DiasError: it is missing, or another.
-        """
-        if self.predictor is None or found == self.predictor:
-            return
-        problem = "is another predictor than" if found else "it was trained with"
-        raise DiasError(
-            f"{where or '--predictor'}: {problem} the one of SHA-256 {self.predictor[:12]}; give that one"
-        )
-
 
 @torch.inference_mode()
 def judge(trained: TrainedReasoner, evidence: Evidence, asked: Decisions) -> Float64[Tensor, " q"]:

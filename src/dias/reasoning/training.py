@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from dias.reasoning.evidence import Evidence
+from dias.reasoning.evidence import Evidence, Foresight
 from dias.reasoning.fit import fit
 from dias.reasoning.material import Material
 from dias.reasoning.questions import decisions, language_of
@@ -19,7 +19,7 @@ def train_on(
     header: SlotHeader,
     *,
     recipe: ReasoningRecipe,
-    predictor: str | None = None,
+    foresight: Foresight | None = None,
     device: torch.device | None = None,
     on_step: Callable[[float], None] = lambda loss: None,
 ) -> TrainedReasoner:
@@ -30,7 +30,7 @@ def train_on(
         evidence: the clips, as the recipe's view sees them.
         header: of the slots.
         recipe: how.
-        predictor: SHA-256 of the file of what foretold the frames ahead; None: nothing did.
+        foresight: what foretold the frames ahead; None: nothing did.
         device: where; the CPU if None.
         on_step: called with the loss after each step.
 
@@ -57,5 +57,5 @@ def train_on(
         extraction=header.extraction,
         slot_dim=header.slot_dim,
         fingerprint=header.fingerprint,
-        predictor=predictor,
+        predictor=None if foresight is None else foresight.sha256,
     )

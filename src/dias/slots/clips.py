@@ -43,13 +43,7 @@ def clips_of(files: SlotFiles) -> Iterator[ClipSlots]:
         SlotsError: the slots were found in each frame anew, so that a number means nothing in the next one;
             or a shard is damaged.
     """
-    if files.header.clips is None:
-        raise SlotsError(
-            files.folder,
-            "holds slots of single pictures: no number is one thing in two frames",
-            do="extract clips with a model of clips, or with `dias slots --follow`",
-        )
-    starts = np.array(list(accumulate(files.header.clips, initial=0)))
+    starts = np.array(list(accumulate(check_followed(files), initial=0)))
     before = 0
     for part in files.stream():
         clips = np.searchsorted(starts, part.picture, side="right") - 1
@@ -58,6 +52,21 @@ def clips_of(files: SlotFiles) -> Iterator[ClipSlots]:
             name = files.names[before + int(rows[0])]
             yield _clip(part, rows, name=name, clip=clip, start=int(starts[clip]))
         before += len(part.picture)
+
+
+def check_followed(files: SlotFiles) -> tuple[int, ...]:
+    """Frames of each clip, if clips were followed.
+
+    Raises:
+        SlotsError: the slots were found in each picture anew.
+    """
+    if files.header.clips is None:
+        raise SlotsError(
+            files.folder,
+            "holds slots of single pictures: no number is one thing in two frames",
+            do="extract clips with a model of clips, or with `dias slots --follow`",
+        )
+    return files.header.clips
 
 
 def _clip(part: SlotArrays, rows: np.ndarray, *, name: str, clip: int, start: int) -> ClipSlots:
