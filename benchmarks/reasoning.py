@@ -15,9 +15,12 @@ train RECIPE`), and answer the questions of the validation split. Rows:
 """
 
 import argparse
+import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,19 +29,23 @@ from dias.data.clevrer import COLORS, MATERIALS, SHAPES, Annotation
 from dias.data.frames import ClipFrames
 from dias.data.sources import ClevrerConfig
 from dias.data.sources.clevrer import Clevrer
+from dias.files import write_json
 from dias.metrics import mean_and_deviation
 from dias.progress import ProgressLine
 from dias.reasoning import (
-    Contender,
     Material,
-    Reasoning,
     ReasoningRecipe,
-    evaluate,
+    decisions,
     evidence_of,
+    judge,
+    language_of,
     material_of,
     read_recipe,
-    train_on,
+    score,
 )
+from dias.reasoning.fit import fit
+from dias.reasoning.scores import Row as Scores
+from dias.reasoning.scores import Score, by_chance, by_habit
 from dias.slots import ClipSlots, SlotFiles, extract, load
 from dias.slots.finding import finder_of
 from dias.slots.header import header_of
@@ -55,49 +62,49 @@ class Kind:
     train: Material
     test: Material
     recipe: ReasoningRecipe
-    seeds: Sequence[int]
 
 
 def main() -> None:
     """Extract, train, measure, print and save."""
     given = arguments()
     recipe = read_recipe(given.recipe, changes=given.change)
-    files = [slots_of(given.checkpoint, given.data, split, given.work / split) for split in SPLITS]
-    slots = [material_of(one, path=given.data) for one in files]
-    truth = [true_objects(given.data, split) for split in SPLITS]
     blind = replace(recipe, network=replace(recipe.network, sees=False))
+    truth = [true_objects(given.data, split) for split in SPLITS]
     kinds = [
-        Kind(name="slots", train=slots[0], test=slots[1], recipe=recipe, seeds=given.seeds),
-        Kind(name="question only", train=slots[0], test=slots[1], recipe=blind, seeds=given.seeds),
-        Kind(name="true objects", train=truth[0], test=truth[1], recipe=recipe, seeds=given.seeds),
+        Kind(name="question only", train=truth[0], test=truth[1], recipe=blind),
+        Kind(name="true objects", train=truth[0], test=truth[1], recipe=recipe),
     ]
-    rows, fitted = [], []
-    for kind in kinds:
-        found = [measured(kind, seed, files[0]) for seed in kind.seeds]
-        rows.append(row(kind.name, [one[0] for one in found]))
-        fitted.append(row(kind.name, [one[1] for one in found]))
-        print(markdown(rows), markdown(fitted), sep="\n\n", flush=True)
-    known = found[0][0]
-    rows += [row(name, [known], place=place) for place, name in ((1, "most common answer"), (2, "random"))]
-    rows.append({"": "number", **counts(known)})
-    print(markdown(rows))
-    videos = [len(one.clips) for one in slots]
+    if given.checkpoint is not None:
+        files = [slots_of(given.checkpoint, given.data, split, given.work / split) for split in SPLITS]
+        slots = [material_of(one, path=given.data) for one in files]
+        kinds.append(Kind(name="slots", train=slots[0], test=slots[1], recipe=recipe))
+    found = {kind.name: [measured(kind, seed, given.work) for seed in given.seeds] for kind in kinds}
+    language = language_of((one for _, one in truth[0].asked), recipe.lengths)
+    known = decisions(truth[1].asked, language)
+    rows = [row(name, [test for test, _ in several]) for name, several in reversed(found.items())]
+    rows += [
+        row("most common answer", [score("", known, by_habit(known, language))]),
+        row("random", [score("", known, by_chance(known, language))]),
+        counts(found["question only"][0][0]),
+    ]
+    own = [row(name, [train for _, train in several], first="trained on") for name, several in found.items()]
+    print(markdown(rows), markdown(own), sep="\n\n")
     about = (
-        f"accuracy (%) on questions about {videos[1]} rendered videos, networks trained on "
-        f"{len(slots[0].asked)} questions about {videos[0]} others ({recipe.fit.steps} steps of "
+        f"accuracy (%) on questions about {len(truth[1].clips)} rendered videos, networks trained on "
+        f"{len(truth[0].asked)} questions about {len(truth[0].clips)} others ({recipe.fit.steps} steps of "
         f"{recipe.fit.batch}), mean ± sample standard deviation over seeds "
-        f"{', '.join(map(str, given.seeds))}; then the same networks on the questions that they were trained on"
+        f"{', '.join(map(str, given.seeds))}; then the same on the questions that they were trained on"
     )
-    print(save("reasoning", [*rows, *({"trained on": one.pop(""), **one} for one in fitted)], about=about))
+    print(save("reasoning", [*rows, *own], about=about))
 
 
 def arguments() -> argparse.Namespace:
     """Of the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, nargs="?", help="without one, there is no row `slots`")
     parser.add_argument(
-        "--work", type=Path, required=True, help="slots go here; what is there is not made again"
+        "--work", type=Path, required=True, help="slots and scores go here; what is there is not made again"
     )
     parser.add_argument("--recipe", default="clevrer-cpu")
     parser.add_argument("--set", dest="change", action="append", default=[])
@@ -149,40 +156,56 @@ def _true(videos: Clevrer, index: int, most: int) -> ClipSlots:
     )
 
 
-def measured(kind: Kind, seed: int, files: SlotFiles) -> tuple[Reasoning, Reasoning]:
-    """Train one network; what it reaches on the questions held out, and on its own."""
+def measured(kind: Kind, seed: int, work: Path) -> tuple[Scores, Scores]:
+    """Train one network; what it reaches on the questions held out, and on its own. Kept in `work`."""
     recipe = replace(kind.recipe, fit=replace(kind.recipe.fit, seed=seed))
+    file = work / f"{kind.name.replace(' ', '-')}-{seed}.json"
+    told = {"recipe": to_dict(recipe), "clips": len(kind.train.clips)}
+    if file.exists():
+        stored = json.loads(file.read_text())
+        if stored["of"] == told:
+            return tuple(scores_from(part) for part in stored["scores"])  # type: ignore[return-value]
     evidence = evidence_of(kind.train.clips, recipe.view)
-    header = replace(files.header, slot_dim=evidence.slots.shape[-1])
+    language = language_of((one for _, one in kind.train.asked), recipe.lengths)
+    asked = decisions(kind.train.asked, language)
     with ProgressLine(f"{kind.name}, {seed}", total=recipe.fit.steps) as line:
-        trained = train_on(
-            kind.train,
-            evidence,
-            header,
-            recipe=recipe,
+        network = fit(
+            evidence, asked, language, network=recipe.network, view=recipe.view, config=recipe.fit,
             on_step=lambda loss: line.step(note=f"loss {loss:.3f}"),
-        )
-    contenders = [Contender(name=kind.name, trained=trained)]
-    return evaluate(contenders, kind.test), evaluate(contenders, kind.train)
+        )  # fmt: skip
+    held_out = decisions(kind.test.asked, language)
+    found = (
+        score(kind.name, held_out, judge(network, evidence_of(kind.test.clips, recipe.view), held_out)),
+        score(kind.name, asked, judge(network, evidence, asked)),
+    )
+    write_json(file, {"of": told, "scores": [asdict(one) for one in found]})
+    return found
 
 
-def row(name: str, found: Sequence[Reasoning], *, place: int = 0) -> Row:
+def scores_from(stored: dict[str, Any]) -> Scores:
+    """As `measured` keeps them; JSON has no NaN."""
+    parts = [
+        {key: math.nan if value is None else value for key, value in one.items()} for one in stored["scores"]
+    ]
+    return Scores(name=stored["name"], scores=tuple(Score(**one) for one in parts))
+
+
+def row(name: str, found: Sequence[Scores], *, first: str = "") -> Row:
     """Mean and deviation over seeds, in percent."""
-    cells: Row = {"": name}
-    for number, one in enumerate(found[0].rows[place].scores):
-        several = [each.rows[place].scores[number] for each in found]
+    cells: Row = {first: name}
+    for number, one in enumerate(found[0].scores):
+        several = [each.scores[number] for each in found]
         if one.options:
             cells[f"{one.type} / option"] = _cell([each.per_option for each in several])
-        cells[one.type + (" / question" if one.options else "")] = _cell(
-            [each.per_question for each in several]
-        )
+        whole = _cell([each.per_question for each in several])
+        cells[one.type + (" / question" if one.options else "")] = whole
     return cells
 
 
-def counts(found: Reasoning) -> Row:
-    """How many."""
-    cells: Row = {}
-    for one in found.rows[0].scores:
+def counts(found: Scores) -> Row:
+    """How many of each."""
+    cells: Row = {"": "number"}
+    for one in found.scores:
         if one.options:
             cells[f"{one.type} / option"] = one.options
         cells[one.type + (" / question" if one.options else "")] = one.questions

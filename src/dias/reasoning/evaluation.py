@@ -47,7 +47,7 @@ def evaluate(
     for each in contenders:
         asked = decisions(material.asked, each.trained.language)
         evidence = evidence_of(material.clips, each.trained.recipe.view, foresight=each.foresight)
-        rows.append(score(each.name, asked, judge(each.trained, evidence, asked)))
+        rows.append(score(each.name, asked, judge(each.trained.network, evidence, asked)))
         on_row()
     language = contenders[0].trained.language
     asked = decisions(material.asked, language)

@@ -72,11 +72,11 @@ class TrainedReasoner:
 
 
 @torch.inference_mode()
-def judge(trained: TrainedReasoner, evidence: Evidence, asked: Decisions) -> Float64[Tensor, " q"]:
+def judge(network: Reasoner, evidence: Evidence, asked: Decisions) -> Float64[Tensor, " q"]:
     """Whether each decision is right: 1 or 0."""
     found = []
     for rows in torch.split(torch.arange(len(asked)), _AT_ONCE):
-        told = answered(trained.network, evidence, asked, rows)
+        told = answered(network, evidence, asked, rows)
         said = torch.where(
             asked.descriptive[rows], told.answers.argmax(dim=1).cpu(), (told.right > 0).long().cpu()
         )
