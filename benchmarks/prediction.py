@@ -149,7 +149,7 @@ def main() -> None:
             for seed in given.seeds if kind == "residual" else given.seeds[:1]:
                 own = replace(how, seed=seed)
                 file = predictor_of(
-                    train, config, own, place / f"{kind}-{seed}-{own.steps}-{given.width}.safetensors"
+                    train, config, own, place / f"{kind}-{given.width}-{own.steps}-{seed}.safetensors"
                 )
                 forecasts[f"{kind} {seed}"] = load_rollouter(file).rollouter.rollout
                 groups.setdefault(f"predictor, {kind}", []).append(f"{kind} {seed}")
@@ -171,9 +171,9 @@ def main() -> None:
     clips = f"{len(found.clips)} test and {len(list(clips_of(train)))} training clips"
     seeds = ", ".join(map(str, given.seeds))
     about = (
-        f"{clips}, burn-in {found.burn_in}, {found.steps} predicted frames; predictors of "
-        f"width {given.width}, {given.steps} steps of {given.batch} windows; mean ± sample standard deviation over seeds {seeds}; masks of the "
-        f"decoder by slots alone, in percent.{about}"
+        f"{clips}, burn-in {found.burn_in}, {found.steps} predicted frames; predictors of width "
+        f"{given.width}, {given.steps} steps of {given.batch} windows; mean ± sample standard deviation over "
+        f"seeds {seeds}; masks of the decoder by slots alone at {given.size} pixels, in percent.{about}"
     )
     print(save(given.name, rows, about=about))
 

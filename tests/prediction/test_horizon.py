@@ -176,7 +176,7 @@ def test_cosine_errors_and_pictures() -> None:
 def test_decoders_explain_slots_alone(
     kind: RandomARConfig | SlotMixerConfig | PixelBroadcastConfig,
 ) -> None:
-    """What is explained, whatever is to be explained; of `random_ar`, as training does with no token known."""
+    """What is explained, whatever there is to explain; `random_ar` as in training with no token known."""
     torch.manual_seed(0)
     part = kind.build(slot_dim=8, token_dim=4, positions=16).eval()
     slots, kept = torch.randn(3, 5, 8), torch.ones(3, 5, dtype=torch.bool)
