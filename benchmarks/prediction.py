@@ -19,6 +19,7 @@ from dias.checkpoints import CLIP_FORMAT, describe, load_clip_model, load_model
 from dias.config import to_dict
 from dias.data.frames import ClipFrames, images_of
 from dias.data.sources import config_for
+from dias.evaluation.protocol import rules_of
 from dias.inference.tracks import Tracker
 from dias.metrics import mean_and_deviation
 from dias.models import ClipModel, following
@@ -119,7 +120,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--horizon", type=int, default=40)
+    parser.add_argument("--size", type=int, default=128, help="of the masks, in pixels")
     parser.add_argument("--outright", action="store_true", help="also predict slots outright, first seed")
     parser.add_argument("--name", default="prediction")
     given = parser.parse_args()
@@ -137,20 +140,23 @@ def main() -> None:
     rows, panels, about = list[Row](), {measure: {} for measure in SHOWN}, ""
     how = FitConfig(steps=given.steps, batch=given.batch, lr=given.lr)
     for name, (model, (files, source), train, place) in prepared.items():
-        kinds = {"residual": RollouterConfig()}
+        shape = RollouterConfig(width=given.width, hidden=4 * given.width)
+        kinds = {"residual": shape}
         if given.outright:
-            kinds["outright"] = RollouterConfig(residual=False)
+            kinds["outright"] = replace(shape, residual=False)
         forecasts, groups = {}, {}
         for kind, config in kinds.items():
             for seed in given.seeds if kind == "residual" else given.seeds[:1]:
                 own = replace(how, seed=seed)
-                file = predictor_of(train, config, own, place / f"{kind}-{seed}-{own.steps}.safetensors")
+                file = predictor_of(
+                    train, config, own, place / f"{kind}-{given.width}-{own.steps}-{seed}.safetensors"
+                )
                 forecasts[f"{kind} {seed}"] = load_rollouter(file).rollouter.rollout
                 groups.setdefault(f"predictor, {kind}", []).append(f"{kind} {seed}")
-        config = HorizonConfig(steps=given.horizon)
+        horizon = HorizonConfig(steps=given.horizon, rules=rules_of("dias", size=given.size))
         with ProgressLine("measure", total=len(source.clips)) as line:
             found = evaluate(
-                forecasts, files, source.clips, model.image, config=config, on_clip=partial(line.step)
+                forecasts, files, source.clips, model.image, config=horizon, on_clip=partial(line.step)
             )
         groups |= {one: [one] for one in (STAYS, STRAIGHT, TRUE)}
         rows += rows_of(name, found, groups)
@@ -165,9 +171,9 @@ def main() -> None:
     clips = f"{len(found.clips)} test and {len(list(clips_of(train)))} training clips"
     seeds = ", ".join(map(str, given.seeds))
     about = (
-        f"{clips}, burn-in {found.burn_in}, {found.steps} predicted frames; predictors of {given.steps} steps "
-        f"of {given.batch} windows; mean ± sample standard deviation over seeds {seeds}; masks of the decoder "
-        f"by slots alone, in percent.{about}"
+        f"{clips}, burn-in {found.burn_in}, {found.steps} predicted frames; predictors of width "
+        f"{given.width}, {given.steps} steps of {given.batch} windows; mean ± sample standard deviation over "
+        f"seeds {seeds}; masks of the decoder by slots alone at {given.size} pixels, in percent.{about}"
     )
     print(save(given.name, rows, about=about))
 

@@ -1,7 +1,7 @@
 """Error against horizon as a picture and as a table."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -88,9 +88,9 @@ def table(found: Prediction) -> Table:
     return made
 
 
-def _top(curves: Sequence[np.ndarray] | object) -> float:
+def _top(curves: Iterable[Float64[np.ndarray, " steps"]]) -> float:
     """Of the axis: a straight line that leaves the picture would squeeze all others to its foot."""
-    lasts = sorted(float(np.nanmax(curve)) for curve in curves if not np.isnan(curve).all())  # type: ignore[attr-defined]
+    lasts = sorted(float(np.nanmax(curve)) for curve in curves if not np.isnan(curve).all())
     return 1.1 * (lasts[-1] if len(lasts) < 3 else min(lasts[-1], 2 * lasts[-2])) or 1.0
 
 

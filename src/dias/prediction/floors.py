@@ -1,12 +1,13 @@
 """What needs no training: the last frame stays; things go on in a straight line, in slot space."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 
+@runtime_checkable
 class Forecast(Protocol):
     """What predicts slots; `Rollouter.rollout` is one."""
 
