@@ -149,3 +149,43 @@ def test_what_cannot_teach_is_told(
     assert "is not extracted as the network's slots were: fit centre for whole" in line
     line = dias("reason", "eval", tiny / "run" / "best.safetensors", slots / "train").line
     assert "expected 'dias-reasoning-1'" in line
+
+
+def test_what_comes_next_is_foretold_by_a_predictor(
+    network: Path, tiny: Path, slots: Path, tmp_path: Path, dias: Dias
+) -> None:
+    predictor, out = tmp_path / "predictor.safetensors", tmp_path / "ahead.safetensors"
+    few = ("--burn-in", 2, "--predicted", 2, "--stride", 2, "--width", 8, "--heads", 2, "--steps", 2)
+    assert dias("predict", "train", slots / "train", "--out", predictor, *few).code == 0
+    train = (
+        "reason",
+        "train",
+        "clevrer-cpu",
+        slots / "train",
+        "--out",
+        out,
+        *SMALL,
+        "--predictor",
+        predictor,
+    )
+    assert "uses no predictor: say how many" in dias(*train).line
+    assert "must be a multiple of the predictor's 2" in dias(
+        *train, "--set", "view.ahead=1", "--set", "view.stride=3"
+    ).line  # fmt: skip
+    said = dias(*train, "--set", "view.ahead=2")
+    assert said.code == 0, said.err
+
+    test = (slots / "validation", "--data", with_known_words(tmp_path / "data"), "--out", tmp_path / "r.json")
+    assert "was trained with the predictor" in dias("reason", "eval", out, *test).line
+    said = dias("reason", "eval", out, *test, "--beside", network, "--predictor", predictor)
+    assert said.code == 0, said.err
+    names = [row["name"] for row in json.loads((tmp_path / "r.json").read_text())["rows"]]
+    assert names[:2] == ["slots, foretold too", "slots"]
+
+    ask = (VIDEO, "What will happen next?", "--out", tmp_path / "asked.png", "--predictor")
+    said = dias("reason", "ask", out, tiny / "run", *ask, predictor)
+    assert said.code == 0, said.err
+    (answer,) = json.loads((tmp_path / "asked.json").read_text())["answers"]
+    assert np.array(answer["attention"]).shape == (4 + 2, 4)
+    assert "trained without a predictor" in dias("reason", "ask", network, tiny / "run", *ask, predictor).line
+    assert "is another predictor" in dias("reason", "ask", out, tiny / "run", *ask, out).line
