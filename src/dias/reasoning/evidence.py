@@ -1,7 +1,7 @@
 """What a network that answers questions sees of clips: slots of frames, and of frames that are foretold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -104,6 +104,10 @@ class Evidence:
 
     def __len__(self) -> int:
         return len(self.slots)
+
+    def to(self, device: torch.device) -> "Evidence":
+        """The same on a device."""
+        return replace(self, slots=self.slots.to(device), kept=self.kept.to(device))
 
 
 def evidence_of(clips: Sequence[Slots], view: View, *, foresight: Foresight | None = None) -> Evidence:

@@ -88,7 +88,7 @@ def fit(
             slot_dim=evidence.slots.shape[-1],
         )
         made.standardise(evidence.slots, evidence.kept)
-        made = made.to(where).train()
+        made, evidence = made.to(where).train(), evidence.to(where)
         optimizer = torch.optim.AdamW(made.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         share = partial(learning_rate_share, steps=config.steps, warmup=config.warmup, floor=config.floor)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
@@ -118,11 +118,11 @@ def answered(
 ) -> Told:
     """What a network says to some decisions; foretold frames are shown to predictive questions alone."""
     where = network.cls.device
-    clips = asked.clip[rows]
+    clips = asked.clip[rows].to(evidence.kept.device)
     kept = evidence.kept[clips]
     if evidence.ahead:
         kept = kept.clone()
-        kept[asked.type[rows] != PREDICTIVE, -evidence.ahead :] = False
+        kept[(asked.type[rows] != PREDICTIVE).to(kept.device), -evidence.ahead :] = False
     told: Told = network(
         evidence.slots[clips].to(where),
         kept.to(where),

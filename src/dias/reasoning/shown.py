@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from dias.files import write_atomic, write_json
+from dias.masks.boxes import boxes_from_labels
 from dias.provenance import Provenance
 from dias.reasoning.asking import Answer, Watched
-from dias.viz import contact_sheet, png
+from dias.viz import colours, contact_sheet, named_boxes, png
 from dias.viz.spotlight import lit_segments
 
 FORMAT = "dias-asked-1"
@@ -51,16 +52,14 @@ def save_asked(
 def drawn(clip: Watched, question: str, answers: Sequence[Answer]) -> UInt8[np.ndarray, "H W 3"]:
     """A row an answer: frames, each slot as light as the attention that it has there.
 
-    The slot with the most attention of a row is as light as the frame itself.
+    The slot with the most attention of a row is as light as the frame itself; those with the most over all
+    frames have a box with their number.
     """
     seen = list(clip.pictures)
     columns = [seen[i] for i in _spread(len(seen))]
     rows, titles = [], []
     for one in answers:
-        most = float(one.attention.max()) or 1.0
-        rows.append(
-            [lit_segments(clip.pictures[at], clip.labels[at], one.attention[at] / most) for at in columns]
-        )
+        rows.append([_lit(clip, at, one) for at in columns])
         told = "" if one.text == question else f"{one.text}: "
         titles.append(f"{question}  {told}{one.answer} ({100 * one.probability:.0f}%)")
     times = [f"{clip.times[at]:.2f} s" for at in columns]
@@ -72,6 +71,17 @@ def looked_at(answer: Answer) -> list[tuple[int, float]]:
     total = answer.attention.sum(axis=0, dtype=np.float64)
     order = np.argsort(-total, kind="stable")[:_MOST]
     return [(int(slot), float(total[slot] / total.sum())) for slot in order if total[slot] > 0]
+
+
+def _lit(clip: Watched, at: int, answer: Answer) -> UInt8[np.ndarray, "h w 3"]:
+    labels, count = clip.labels[at], answer.attention.shape[1]
+    light = answer.attention[at] / (float(answer.attention.max()) or 1.0)
+    picture = lit_segments(clip.pictures[at], labels, light)
+    there = set(np.unique(labels).tolist())
+    named = [slot for slot, _ in looked_at(answer) if slot in there]
+    height, width = labels.shape
+    boxes = boxes_from_labels(labels + 1, count)[named] * [width, height, width, height]
+    return named_boxes(picture, boxes, [str(slot) for slot in named], palette=colours(count)[named])
 
 
 def _spread(count: int) -> list[int]:
