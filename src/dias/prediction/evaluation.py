@@ -104,24 +104,16 @@ def evaluate(
     every = {**forecasts, STAYS: last_stays, STRAIGHT: straight_on}
     gathered = {name: _Gathered() for name in (*every, TRUE)}
     shares = list[Float64[np.ndarray, " steps"]]()
+    extraction, size = files.header.extraction, config.rules.size
     for run in runs:
-        future = future_of(
-            clips,
-            run.clip,
-            run.frames[config.burn_in :],
-            model=model,
-            extraction=files.header.extraction,
-            size=config.rules.size,
-        )
+        frames = run.frames[config.burn_in :]
+        future = future_of(clips, run.clip, frames, model=model, extraction=extraction, size=size)
         true, there = run.slots[config.burn_in :], run.kept[config.burn_in :]
-        last, partner = run.kept[config.burn_in - 1], _partners(run, config)
+        partner = _partners(run, config)
         for name, forecast in every.items():
-            with torch.no_grad():
-                found = forecast(
-                    run.slots[None, : config.burn_in], run.kept[None, : config.burn_in], steps=len(true)
-                )[0]
+            found, last = _predicted(run, forecast, config)
             error = slot_errors(found, true, there, partner).numpy()
-            _add(gathered[name], found, last.expand_as(there), future, model, error, variance, config)
+            _add(gathered[name], found, last, future, model, error, variance, config)
         _add(gathered[TRUE], true, there, future, model, np.zeros(len(true)), variance, config)
         shares.append(_padded(covered(there, partner).numpy(), config.steps))
         on_clip()
@@ -191,6 +183,16 @@ def _variance(runs: list[_Run], config: HorizonConfig) -> float:
     """Of true future slots about their mean, averaged over a slot's numbers."""
     known = torch.cat([run.slots[config.burn_in :][run.kept[config.burn_in :]] for run in runs]).double()
     return float(known.var(dim=0, correction=0).mean()) if len(known) else float("nan")
+
+
+@torch.no_grad()
+def _predicted(
+    run: _Run, forecast: Forecast, config: HorizonConfig
+) -> tuple[Float[Tensor, "t n d"], Bool[Tensor, "t n"]]:
+    """Slots of the frames after burn-in, and which are there: those of its last frame."""
+    slots, kept = run.slots[None, : config.burn_in], run.kept[None, : config.burn_in]
+    steps = len(run.frames) - config.burn_in
+    return forecast(slots, kept, steps=steps)[0], kept[0, -1].expand(steps, -1)
 
 
 def _partners(run: _Run, config: HorizonConfig) -> Tensor:
