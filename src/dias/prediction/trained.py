@@ -10,11 +10,12 @@ from safetensors.torch import save
 
 from dias.checkpoints import find
 from dias.config import from_dict, to_dict
-from dias.errors import CheckpointError, DiasError, SlotsError
+from dias.errors import CheckpointError, DiasError
 from dias.files import sha256, write_atomic
 from dias.prediction.fit import FitConfig
 from dias.prediction.rollouter import Rollouter, RollouterConfig
 from dias.provenance import record
+from dias.slots.alike import check_alike
 from dias.slots.header import Extraction, SlotHeader
 
 FORMAT = "dias-predictor-1"
@@ -45,20 +46,7 @@ class TrainedRollouter:
         Raises:
             SlotsError: they are not; says in what they differ.
         """
-        own, other = to_dict(self.extraction), to_dict(found)
-        if own["checkpoint"] != other["checkpoint"]:
-            raise SlotsError(
-                where,
-                f"is of checkpoint {other['checkpoint'][:12]}, the predictor was trained on slots of "
-                f"{own['checkpoint'][:12]}",
-                do="slots of different models have nothing in common: train a predictor on these",
-            )
-        different = [name for name in own if name != "seed" and own[name] != other[name]]
-        if different:
-            told = ", ".join(f"{name} {other[name]} for {own[name]}" for name in different)
-            raise SlotsError(
-                where, f"is not extracted as the predictor's slots were: {told}", do="extract them likewise"
-            )
+        check_alike(where, found, self.extraction, whose="predictor")
 
     def model_file(self, given: Path | None) -> Path:
         """The checkpoint whose slots these are: the given one, or the one that stood there in training.

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dias.config import from_dict, to_dict
-from dias.errors import CheckpointError, DiasError, SlotsError
+from dias.errors import CheckpointError, DiasError
 from dias.files import write_atomic
 from dias.provenance import record
 from dias.reasoning.evidence import Evidence
@@ -21,6 +21,7 @@ from dias.reasoning.network import Reasoner
 from dias.reasoning.questions import Decisions, Language, Lengths
 from dias.reasoning.recipe import ReasoningRecipe
 from dias.reasoning.vocabulary import Vocabulary
+from dias.slots.alike import check_alike
 from dias.slots.header import Extraction
 
 FORMAT = "dias-reasoning-1"
@@ -55,20 +56,7 @@ class TrainedReasoner:
         Raises:
             SlotsError: they are not; says in what they differ.
         """
-        own, other = to_dict(self.extraction), to_dict(found)
-        if own["checkpoint"] != other["checkpoint"]:
-            raise SlotsError(
-                where,
-                f"is of checkpoint {other['checkpoint'][:12]}, the network was trained on slots of "
-                f"{own['checkpoint'][:12]}",
-                do="slots of different models have nothing in common: train a network on these",
-            )
-        different = [name for name in own if name != "seed" and own[name] != other[name]]
-        if different:
-            told = ", ".join(f"{name} {other[name]} for {own[name]}" for name in different)
-            raise SlotsError(
-                where, f"is not extracted as the network's slots were: {told}", do="extract them likewise"
-            )
+        check_alike(where, found, self.extraction, whose="network")
 
 
 @torch.inference_mode()
