@@ -1,13 +1,17 @@
 """Networks learn what slots tell, and see what they should."""
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 
 from dias.data.clevrer import Choice, Question
+from dias.errors import CheckpointError
 from dias.reasoning.evidence import Evidence, View
 from dias.reasoning.fit import FitConfig, answered, fit
+from dias.reasoning.keeping import Keeper
 from dias.reasoning.network import NetworkConfig, Reasoner
 from dias.reasoning.questions import Lengths, decisions, language_of
 from dias.reasoning.scores import score
@@ -116,3 +120,34 @@ def asked_at_random(*, sees: bool = True) -> tuple[Reasoner, torch.Tensor, torch
     kept = torch.tensor([[[True, True, False], [True, False, True]], [[True] * 3, [False, True, True]]])
     words = torch.tensor([[1, 5, 3, 0, 0], [2, 2, 9, 0, 0]])
     return network, torch.randn(2, 2, 3, 6), kept, words
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    evidence, asked = toys()
+    language = language_of([question for _, question in asked], Lengths(question=6, choice=4))
+    rows = decisions(asked, language)
+    config = replace(QUICK, steps=4, batch=20)
+    train = partial(fit, evidence, rows, language, network=replace(SMALL, dropout=0.2), view=VIEW)
+    whole = train(config=config)
+
+    keeper, left = Keeper(tmp_path / "state", "a", 2), [3]
+
+    def stop(loss: float) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config=config, keeper=keeper, on_step=stop)
+    steps: list[float] = []
+    again = train(config=config, keeper=keeper, on_step=steps.append)
+    assert len(steps) == 2
+    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    with pytest.raises(CheckpointError, match="is of another training"):
+        train(config=config, keeper=replace(keeper, key="b"))
+    keeper.file.write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        train(config=config, keeper=keeper)
+    keeper.forget()
+    assert not keeper.file.exists()

@@ -35,6 +35,9 @@ def train(
     data: DataFolder = None,
     data_set: DataSettings = None,
     seed: Annotated[int | None, Option(min=0, help="The same as --set fit.seed=SEED.")] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on with a training that was stopped, exactly.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Train a network on the questions about clips, CLEVRER's or those of `dias synth clevrer`.
@@ -55,6 +58,9 @@ def train(
     settings = read_recipe(recipe, changes=changes)
     check_writable(out)
     where = device_called(device)
+    state = out.with_suffix(".state.safetensors")
+    if not resume:
+        state.unlink(missing_ok=True)
     files = load(folder)
     material = material_of(files, path=data, settings=data_set or [])
     foresight = for_training(predictor, files.header.extraction, settings.view)
@@ -67,6 +73,7 @@ def train(
             recipe=settings,
             foresight=foresight,
             device=where,
+            state=state,
             on_step=lambda loss: line.step(note=f"loss {loss:.3f}"),
         )
     save_reasoner(out, trained)

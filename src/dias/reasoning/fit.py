@@ -1,7 +1,6 @@
 """Train a network on questions: cross-entropy of answers, binary cross-entropy of choices."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +13,7 @@ from dias.config import STRICT, Fraction
 from dias.errors import TrainingError
 from dias.precision import Precision, arithmetic
 from dias.reasoning.evidence import Evidence, View
+from dias.reasoning.keeping import Keeper
 from dias.reasoning.network import NetworkConfig, Reasoner, Told
 from dias.reasoning.questions import PREDICTIVE, UNKNOWN, Decisions, Language
 from dias.reasoning.vocabulary import PADDING
@@ -32,6 +32,7 @@ class FitConfig:
         floor: share of the peak at the end.
         choice_weight: of the binary cross-entropy of choices beside the cross-entropy of answers.
         weight_decay: of Adam (decoupled); 0 as published.
+        keep_every: steps between two writings of the state that a stopped training goes on from.
         precision: bf16 means mixed precision, and float32 on a processor that has no bf16.
         seed: of first weights, order and dropout.
     """
@@ -43,6 +44,7 @@ class FitConfig:
     floor: Fraction = 0.0
     choice_weight: NonNegativeFloat = 1.0
     weight_decay: NonNegativeFloat = 0.0
+    keep_every: PositiveInt = 1_000
     precision: Precision = "bf16"
     seed: NonNegativeInt = 42
 
@@ -56,6 +58,7 @@ def fit(
     view: View,
     config: FitConfig,
     device: torch.device | None = None,
+    keeper: Keeper | None = None,
     on_step: Callable[[float], None] = lambda loss: None,
 ) -> Reasoner:
     """Train a network.
@@ -68,6 +71,7 @@ def fit(
         view: frames that were seen.
         config: how.
         device: where; the CPU if None.
+        keeper: takes up the state of a training that was stopped, and keeps this one's.
         on_step: called with the loss after each step.
 
     Returns:
@@ -75,6 +79,7 @@ def fit(
 
     Raises:
         TrainingError: the loss is not a number.
+        CheckpointError: the keeper's state is damaged, or of another training.
     """
     where = device or torch.device("cpu")
     with torch.random.fork_rng():
@@ -90,22 +95,33 @@ def fit(
         made.standardise(evidence.slots, evidence.kept)
         made, evidence = made.to(where).train(), evidence.to(where)
         optimizer = torch.optim.AdamW(made.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-        share = partial(learning_rate_share, steps=config.steps, warmup=config.warmup, floor=config.floor)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        done = keeper.load(made, optimizer) if keeper is not None else 0
         half = arithmetic(config.precision, where) == torch.bfloat16
-        for rows in _batches(len(asked), config):
+        for step, rows in enumerate(_batches(len(asked), config)):
+            if step < done:
+                continue
+            _prepare(optimizer, config, step)
             with torch.autocast(where.type, torch.bfloat16, enabled=half):
                 told = answered(made, evidence, asked, rows)
             loss = _loss(told, asked, rows, choice=config.choice_weight)
-            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            schedule.step()
             value = float(loss.detach())
             if value != value:
                 raise TrainingError("the loss is not a number; lower fit.lr")
+            if keeper is not None and (step + 1) % keeper.every == 0:
+                keeper.save(made, optimizer, step=step + 1)
             on_step(value)
     return made.cpu().eval()
+
+
+def _prepare(optimizer: torch.optim.Optimizer, config: FitConfig, step: int) -> None:
+    """Rate, gradients and random numbers of a step: all functions of seed and step."""
+    share = learning_rate_share(step, steps=config.steps, warmup=config.warmup, floor=config.floor)
+    for group in optimizer.param_groups:
+        group["lr"] = config.lr * share
+    optimizer.zero_grad()
+    torch.manual_seed(config.seed * config.steps + step)
 
 
 def answered(

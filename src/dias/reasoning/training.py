@@ -1,11 +1,14 @@
 """From questions about clips to a trained network."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
+from dias.config import to_dict
 from dias.reasoning.evidence import Evidence, Foresight
 from dias.reasoning.fit import fit
+from dias.reasoning.keeping import Keeper, key_of
 from dias.reasoning.material import Material
 from dias.reasoning.questions import decisions, language_of
 from dias.reasoning.recipe import ReasoningRecipe
@@ -21,6 +24,7 @@ def train_on(
     recipe: ReasoningRecipe,
     foresight: Foresight | None = None,
     device: torch.device | None = None,
+    state: Path | None = None,
     on_step: Callable[[float], None] = lambda loss: None,
 ) -> TrainedReasoner:
     """Train a network.
@@ -32,24 +36,35 @@ def train_on(
         recipe: how.
         foresight: what foretold the frames ahead; None: nothing did.
         device: where; the CPU if None.
+        state: file that a stopped training goes on from, and this one's state goes to until it is done.
         on_step: called with the loss after each step.
 
     Raises:
         QuestionError: a question has no answer, or is too long.
         DiasError: there is no question.
         TrainingError: the loss is not a number.
+        CheckpointError: `state` is damaged, or of another training.
     """
     language = language_of((question for _, question in material.asked), recipe.lengths)
+    asked = decisions(material.asked, language)
+    told = None if foresight is None else foresight.sha256
+    keeper = None
+    if state is not None:
+        about = to_dict(recipe), header.key, told, asked.question.tolist(), asked.choice.tolist()
+        keeper = Keeper(state, key_of(*about, asked.answer.tolist()), recipe.fit.keep_every)
     network = fit(
         evidence,
-        decisions(material.asked, language),
+        asked,
         language,
         network=recipe.network,
         view=recipe.view,
         config=recipe.fit,
         device=device,
+        keeper=keeper,
         on_step=on_step,
     )
+    if keeper is not None:
+        keeper.forget()
     return TrainedReasoner(
         network=network,
         recipe=recipe,
@@ -57,5 +72,5 @@ def train_on(
         extraction=header.extraction,
         slot_dim=header.slot_dim,
         fingerprint=header.fingerprint,
-        predictor=None if foresight is None else foresight.sha256,
+        predictor=told,
     )
