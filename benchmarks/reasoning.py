@@ -12,6 +12,8 @@ train RECIPE`), and answer the questions of the validation split. Rows:
   material and shape as ones and zeros, place and velocity on the table): whether the network could learn from
   perfect slots, of as many clips;
 - most common answer, random: exact, from the training questions.
+
+The last table says which true objects have a slot at all.
 """
 
 import argparse
@@ -52,6 +54,8 @@ from dias.slots.header import header_of
 from harness import Row, markdown, save
 
 SPLITS = ("train", "validation")
+LEAST = 40  # pixels of an object that counts
+ENOUGH = 0.3  # IoU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,7 @@ def main() -> None:
     recipe = read_recipe(given.recipe, changes=given.change)
     blind = replace(recipe, network=replace(recipe.network, sees=False))
     truth = [true_objects(given.data, split) for split in SPLITS]
+    shown: list[list[Row]] = []
     kinds = [
         Kind(name="question only", train=truth[0], test=truth[1], recipe=blind),
         Kind(name="true objects", train=truth[0], test=truth[1], recipe=recipe),
@@ -77,6 +82,7 @@ def main() -> None:
     if given.checkpoint is not None:
         files = [slots_of(given.checkpoint, given.data, split, given.work / split) for split in SPLITS]
         slots = [material_of(one, path=given.data) for one in files]
+        shown = [covered(files[1], given.data)]
         kinds.append(Kind(name="slots", train=slots[0], test=slots[1], recipe=recipe))
     found = {kind.name: [measured(kind, seed, given.work) for seed in given.seeds] for kind in kinds}
     language = language_of((one for _, one in truth[0].asked), recipe.lengths)
@@ -88,14 +94,15 @@ def main() -> None:
         counts(found["question only"][0][0]),
     ]
     own = [row(name, [train for _, train in several], first="trained on") for name, several in found.items()]
-    print(markdown(rows), markdown(own), sep="\n\n")
+    print(*(markdown(part) for part in (rows, own, *shown)), sep="\n\n")
     about = (
         f"accuracy (%) on questions about {len(truth[1].clips)} rendered videos, networks trained on "
         f"{len(truth[0].asked)} questions about {len(truth[0].clips)} others ({recipe.fit.steps} steps of "
         f"{recipe.fit.batch}), mean ± sample standard deviation over seeds "
         f"{', '.join(map(str, given.seeds))}; then the same on the questions that they were trained on"
+        + ("; then how many objects have a slot, frame by frame" if shown else "")
     )
-    print(save("reasoning", [*rows, *own], about=about))
+    print(save("reasoning", [*rows, *own, *(one for several in shown for one in several)], about=about))
 
 
 def arguments() -> argparse.Namespace:
@@ -123,6 +130,33 @@ def slots_of(checkpoint: Path, data: Path, split: str, out: Path) -> SlotFiles:
     with ProgressLine("slots", total=len(source)) as line:
         extract(finder, source, out, header=header, on_pictures=line.to)
     return load(out)
+
+
+def covered(files: SlotFiles, data: Path) -> list[Row]:
+    """Which objects have a slot: of those that are in the first frame, and of those that come later."""
+    frames = ClipFrames(ClevrerConfig(path=str(data), split="validation").build())
+    first, best = set[int](), {"in the first frame": [], "that come later": []}  # type: dict[str, list[float]]
+    for row, place in enumerate(files.pictures):
+        truth, labels = frames[place].mask, files.masks(row).labels
+        assert truth is not None
+        there = [number for number in np.unique(truth).tolist() if (truth == number).sum() >= LEAST]
+        if not frames.place(place)[1]:
+            first = set(there)
+        for number in set(there) - {0}:
+            own = truth == number
+            ious = [
+                (own & (labels == n)).sum() / (own | (labels == n)).sum() for n in range(files.header.slots)
+            ]
+            best["in the first frame" if number in first else "that come later"].append(float(max(ious)))
+    return [
+        {
+            "objects": name,
+            "number x frames": len(found),
+            f"with a slot of IoU > {ENOUGH} (%)": round(100 * float(np.mean(np.array(found) > ENOUGH)), 1),
+            "IoU of the best slot (%)": round(100 * float(np.mean(found)), 1),
+        }
+        for name, found in best.items()
+    ]
 
 
 def true_objects(data: Path, split: str) -> Material:
