@@ -205,7 +205,7 @@ def measured(kind: Kind, seed: int, work: Path) -> tuple[Scores, Scores]:
     with ProgressLine(f"{kind.name}, {seed}", total=recipe.fit.steps) as line:
         network = fit(
             evidence, asked, language, network=recipe.network, view=recipe.view, config=recipe.fit,
-            on_step=lambda loss: line.step(note=f"loss {loss:.3f}"),
+            on_step=lambda step, loss: line.to(step, note=f"loss {loss:.3f}"),
         )  # fmt: skip
     held_out = decisions(kind.test.asked, language)
     found = (

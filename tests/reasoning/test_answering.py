@@ -130,18 +130,17 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     train = partial(fit, evidence, rows, language, network=replace(SMALL, dropout=0.2), view=VIEW)
     whole = train(config=config)
 
-    keeper, left = Keeper(tmp_path / "state", "a", 2), [3]
+    keeper = Keeper(tmp_path / "state", "a", 2)
 
-    def stop(loss: float) -> None:
-        left[0] -= 1
-        if not left[0]:
+    def stop(step: int, loss: float) -> None:
+        if step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(config=config, keeper=keeper, on_step=stop)
-    steps: list[float] = []
-    again = train(config=config, keeper=keeper, on_step=steps.append)
-    assert len(steps) == 2
+    steps: list[int] = []
+    again = train(config=config, keeper=keeper, on_step=lambda step, loss: steps.append(step))
+    assert steps == [3, 4]
     for one, other in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
     with pytest.raises(CheckpointError, match="is of another training"):

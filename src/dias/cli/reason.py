@@ -74,7 +74,7 @@ def train(
             foresight=foresight,
             device=where,
             state=state,
-            on_step=lambda loss: line.step(note=f"loss {loss:.3f}"),
+            on_step=lambda step, loss: line.to(step, note=f"loss {loss:.3f}"),
         )
     save_reasoner(out, trained)
     language = trained.language

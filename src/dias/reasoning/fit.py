@@ -59,7 +59,7 @@ def fit(
     config: FitConfig,
     device: torch.device | None = None,
     keeper: Keeper | None = None,
-    on_step: Callable[[float], None] = lambda loss: None,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Reasoner:
     """Train a network.
 
@@ -72,7 +72,7 @@ def fit(
         config: how.
         device: where; the CPU if None.
         keeper: takes up the state of a training that was stopped, and keeps this one's.
-        on_step: called with the loss after each step.
+        on_step: called after each step with how many are done, and its loss.
 
     Returns:
         The network, in evaluation mode, on the CPU.
@@ -111,7 +111,7 @@ def fit(
                 raise TrainingError("the loss is not a number; lower fit.lr")
             if keeper is not None and (step + 1) % keeper.every == 0:
                 keeper.save(made, optimizer, step=step + 1)
-            on_step(value)
+            on_step(step + 1, value)
     return made.cpu().eval()
 
 

@@ -25,7 +25,7 @@ def train_on(
     foresight: Foresight | None = None,
     device: torch.device | None = None,
     state: Path | None = None,
-    on_step: Callable[[float], None] = lambda loss: None,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> TrainedReasoner:
     """Train a network.
 
@@ -37,7 +37,7 @@ def train_on(
         foresight: what foretold the frames ahead; None: nothing did.
         device: where; the CPU if None.
         state: file that a stopped training goes on from, and this one's state goes to until it is done.
-        on_step: called with the loss after each step.
+        on_step: called after each step with how many are done, and its loss.
 
     Raises:
         QuestionError: a question has no answer, or is too long.
