@@ -188,12 +188,13 @@ def main() -> None:
         shares = ", ".join(f"{100 * found.covered[mark - 1]:.0f} % at {mark}" for mark in MARKS)
         about += f"; of {name}'s true slots were there at burn-in's end: {shares}"
     write_figure(panels, DOCS / f"{given.name}.png")
-    seeds = ", ".join(map(str, given.seeds))
+    seeds = f"seed{'s' * (len(given.seeds) > 1)} {', '.join(map(str, given.seeds))}"
+    spread = f"mean ± sample standard deviation over {seeds}" if len(given.seeds) > 1 else f"one, {seeds}"
     about = (
         f"{len(found.clips)} test and {len(list(clips_of(one.train)))} training clips, burn-in "
         f"{found.burn_in}, {found.steps} predicted frames; predictors of width {given.width}, {given.steps} "
-        f"steps of {given.batch} windows, mean ± sample standard deviation over seeds {seeds} (outright: the "
-        f"first); masks by the decoder from slots alone, at {given.size} pixels, in percent{about}"
+        f"steps of {given.batch} windows ({spread}; outright: {given.outright}); masks by the decoder from "
+        f"slots alone, at {given.size} pixels, in percent{about}"
     )
     rows = [row for each in tables.values() for row in each]
     print(save(given.name, rows, about=about))
