@@ -22,8 +22,8 @@ MOST_BYTES = 1_000_000  # of the pictures that demo/explain.py draws
 ROOMS = (  # whose `__all__` is what people import
     "dias", "dias.backbones", "dias.comparison", "dias.evaluation", "dias.evaluation.clips", "dias.features",
     "dias.export", "dias.inference", "dias.inference.tracks", "dias.interop", "dias.metrics", "dias.models",
-    "dias.nn", "dias.nn.decoders", "dias.objectives", "dias.recognition", "dias.runtime", "dias.slots",
-    "dias.viz",
+    "dias.nn", "dias.nn.decoders", "dias.objectives", "dias.prediction", "dias.reasoning", "dias.recognition",
+    "dias.runtime", "dias.slots", "dias.viz",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import typer
 from pages import ROOT, commands, fenced, inline_commands, loose_commands
 from PIL import Image
 
+import tiny_clip_run
 from dias.backbones import Tokens
 from dias.cli.main import app
 from dias.inference.shortcuts import load
@@ -45,6 +46,8 @@ def given(page: str, tiny: Path, folder: Path) -> dict[str, Any]:
         for name in ("000000.webp", "000001.webp"):
             shutil.copy(ROOT / "data" / "scenes" / "test" / "images" / name, folder / "two")
         run("slots", "data/models/scenes-cpu.safetensors", "two", "--out", "slots")
+        tiny_clip_run.make_clips(folder / "clips", 2, seed=0)
+        run("slots", str(tiny / "run"), "clips", "--follow", "--out", "slots-clips")
     if page == "docs/track.md":
         clip = "data/clips/test/frames/000000"
         run("track", str(tiny / "run"), clip, "--rate", "10", "--seconds", "0.2", "--out", "tracks")

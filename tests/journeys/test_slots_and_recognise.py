@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tiny_clip_run
 from conftest import Said
-from dias.slots import load
+from dias.checkpoints import load_model, save_model
+from dias.models import ClipModelConfig
+from dias.nn.slots.transitions import EncoderTransitionConfig
+from dias.slots import clips_of, load
 from miniatures import scenes
 
 pytest.importorskip("pyarrow")
@@ -124,3 +128,26 @@ def test_data_that_cannot_teach_is_told(tiny: Path, tmp_path: Path, dias: Dias) 
             "recognise", "train", train, "--data", scenes.write(tmp_path / "more", count=4), "--out", head
         ).line
     )
+
+
+def test_clips_are_followed(tiny: Path, tmp_path: Path, dias: Dias) -> None:
+    """By a model of clips, or by one of pictures where that is asked; what is refused is told."""
+    tiny_clip_run.make_clips(tmp_path / "clips", 2, seed=0)
+    image = load_model(tiny / "run")
+    config = ClipModelConfig(image=image.config, transition=EncoderTransitionConfig(heads=2))
+    save_model(tmp_path / "clips.safetensors", config.build(backbone=image.backbone))
+    for number, words in enumerate([(tmp_path / "clips.safetensors",), (tiny / "run", "--follow")]):
+        out = slots_of(dias, words[0], tmp_path / "clips", tmp_path / f"out-{number}", *words[1:])
+        files = load(out, checkpoint=words[0])
+        clips = list(clips_of(files))
+        assert [one.slots.shape for one in clips] == [(7, 4, 8)] * 2
+        assert [one.frames.tolist() for one in clips] == [list(range(7))] * 2
+        assert all(one.kept.any(axis=1).all() for one in clips)
+    single = slots_of(dias, tiny / "run", tmp_path / "clips", tmp_path / "single")
+    assert load(single).header.clips is None
+    line = dias("slots", tiny / "run", tmp_path / "clips", "--out", single, "--follow").line
+    assert "slots of another extraction" in line
+    line = dias("slots", tmp_path / "clips.safetensors", tiny / "pictures", "--out", tmp_path / "no").line
+    assert "follows clips; this data set is of pictures" in line
+    line = dias("slots", tiny / "run", tiny / "pictures", "--out", tmp_path / "no", "--follow").line
+    assert "--follow: this data set is of pictures" in line

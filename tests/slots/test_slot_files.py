@@ -15,7 +15,7 @@ from dias.data.part import Part
 from dias.errors import DiasError, SlotsError
 from dias.inference.segment import Segmenter
 from dias.slots import SlotFiles, SlotHeader, extract, load
-from dias.slots.header import header_of
+from dias.slots.header import Extraction, header_of
 from dias.slots.parquet import parquet
 from dias.slots.shards import table_file, tensor_file
 
@@ -134,6 +134,16 @@ def test_arrays_need_no_pyarrow(tmp_path: Path, checkpoint: Path, monkeypatch: p
             files.masks(0)
     finally:
         parquet.cache_clear()
+
+
+def test_folders_of_pictures_keep_the_key_that_they_had_before_clips_were_followed() -> None:
+    extraction = Extraction(
+        checkpoint="a", weights="b", map="aggregation", fit="whole", size=56, seed=0, threshold=None
+    )
+    names = {"checkpoint_name": "c", "weights_name": "w", "data": {}, "fingerprint": "f"}
+    counts = {"pictures": 7, "slots": 5, "slot_dim": 4, "grid": (4, 4), "per_shard": 2}
+    header = SlotHeader(extraction=extraction, **names, **counts)  # type: ignore[arg-type]
+    assert header.key == "d0e11409564f90bd4c202a378be3994524867e81c1cc06dc687ff948b576d8c2"  # at 0757dc7
 
 
 def test_slots_of_another_checkpoint_are_refused(tmp_path: Path, checkpoint: Path) -> None:

@@ -17,6 +17,8 @@ from dias.cli import (
     evaluate,
     export,
     import_official,
+    predict,
+    reason,
     recipes,
     recognise,
     report,
@@ -47,6 +49,8 @@ app.command("cache")(cache.cache)
 app.command("convert")(convert.convert)
 app.command("import-official")(import_official.import_official)
 app.add_typer(recognise.app, name="recognise")
+app.add_typer(predict.app, name="predict")
+app.add_typer(reason.app, name="reason")
 app.add_typer(report.app, name="report")
 app.command("serve")(serve.serve)
 app.command("app")(app_verb.app)

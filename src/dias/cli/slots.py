@@ -16,19 +16,24 @@ def slots(
     ],
     out: Annotated[Path, Option(help="Folder for the files; what is there already is not made again.")],
     data_set: DataSettings = None,
+    follow: Annotated[
+        bool,
+        Option(help="Let a model of pictures follow clips, so that a slot is one thing in all frames."),
+    ] = False,
     map: Map = "aggregation",
     fit: Fit = "whole",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
     size: Size = None,
-    shard: Annotated[int, Option(min=1, help="Pictures a file.")] = 256,
+    shard: Annotated[int, Option(min=1, help="Pictures a file; a followed clip is not cut.")] = 256,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
     weights: Weights = None,
     device: Device = "auto",
 ) -> None:
     """Write slots, masks, boxes and attention of every picture or frame as safetensors and Parquet.
 
-    Stopped, the same command goes on. The files: docs/slots.md; in Python: `dias.slots.load`.
+    A model of clips follows whole clips: a slot keeps its number. Stopped, the same command goes on.
+    The files: docs/slots.md; in Python: `dias.slots.load`.
 
     Example: `dias slots data/models/scenes-cpu.safetensors data/scenes/test --out slots`.
     """
@@ -38,32 +43,41 @@ def slots(
     from dias.data.frames import images_of
     from dias.data.sources import config_for
     from dias.data.sources.wording import in_words, to_store
-    from dias.inference.segment import Segmenter
-    from dias.inference.shortcuts import load
     from dias.nn.slots.aggregation import AggregationConfig
     from dias.progress import ProgressLine
     from dias.slots.extract import extract
+    from dias.slots.finding import finder_of
     from dias.slots.header import header_of
 
     data = config_for(path, use="evaluate", settings=data_set or [])
     source = images_of(data.build())
     print(in_words(data, source), file=sys.stderr)
-    model = load(checkpoint, weights=weights, device=device)
-    told = None
+    merging = AggregationConfig()
     if threshold is not None:
         merging = from_dict(AggregationConfig, {"threshold": threshold}, where="dias slots")
-        model, told = model.with_threshold(merging.threshold), to_dict(merging)["threshold"]
-    segmenter = Segmenter(model, map=map, size=size, batch=batch, fit=fit, seed=seed)
+    finder = finder_of(
+        checkpoint,
+        source,
+        follow=follow,
+        map=map,
+        size=size,
+        batch=batch,
+        fit=fit,
+        seed=seed,
+        threshold=None if threshold is None else merging.threshold,
+        weights=weights,
+        device=device,
+    )
     header = header_of(
-        segmenter,
+        finder,
         source,
         checkpoint=checkpoint,
         data=to_store(data, source),
-        threshold=told,
+        threshold=None if threshold is None else to_dict(merging)["threshold"],
         per_shard=shard,
     )
     with ProgressLine("slots", total=len(source)) as line:
-        done = extract(segmenter, source, out, header=header, on_pictures=line.to)
+        done = extract(finder, source, out, header=header, on_pictures=line.to)
     print(f"{out}: slots of {done.pictures} pictures, {len(done.skipped)} skipped")
     for one in done.skipped:
         print(f"skipped {one.name}: {one.reason}", file=sys.stderr)

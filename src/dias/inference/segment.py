@@ -126,6 +126,16 @@ class Segmenter:
         with torch.inference_mode():
             self.queries = model.queries(1, generator=torch.Generator().manual_seed(seed))
 
+    @property
+    def slots(self) -> int:
+        """How many there are, kept or not."""
+        return int(self.queries.shape[1])
+
+    @property
+    def slot_dim(self) -> int:
+        """Numbers a slot has."""
+        return int(self.queries.shape[2])
+
     def __call__(self, images: Sequence[np.ndarray | Image.Image]) -> list[Segmentation]:
         """Segment arrays of RGB or pictures of Pillow; their names are their numbers, from 0."""
         return self._segment_all(images, compare=False)

@@ -63,13 +63,22 @@ def on_device(model: AnyModel, name: str) -> AnyModel:
     Raises:
         SettingError: there is no such device.
     """
+    return model.to(device_called(name))
+
+
+def device_called(name: str) -> torch.device:
+    """What a user calls a device; "auto" is a GPU when there is one.
+
+    Raises:
+        SettingError: there is no such device.
+    """
     try:
         best = "cuda" if torch.cuda.is_available() else "cpu"
         device = torch.device(best if name == "auto" else name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch says it in both ways
         raise SettingError("device", name, f"cannot be used ({str(error).splitlines()[0]})") from None
-    return model.to(device)
+    return device
 
 
 def segment(

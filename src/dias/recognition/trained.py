@@ -10,12 +10,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from dias.config import from_dict, to_dict
-from dias.errors import CheckpointError, DiasError, SlotsError
+from dias.errors import CheckpointError, DiasError
 from dias.files import write_atomic
 from dias.provenance import record
 from dias.recognition.fit import FitConfig
 from dias.recognition.head import Answers, RecognitionHead
 from dias.recognition.objects import Objects
+from dias.slots.alike import check_alike
 from dias.slots.header import Extraction
 from dias.slots.read import SlotFiles
 
@@ -56,20 +57,7 @@ class TrainedHead:
         Raises:
             SlotsError: they are not; says in what they differ.
         """
-        own, other = to_dict(self.extraction), to_dict(found)
-        if own["checkpoint"] != other["checkpoint"]:
-            raise SlotsError(
-                where,
-                f"is of checkpoint {other['checkpoint'][:12]}, the head was trained on slots of "
-                f"{own['checkpoint'][:12]}",
-                do="slots of different models have nothing in common: train a head on these",
-            )
-        different = [name for name in own if name != "seed" and own[name] != other[name]]
-        if different:
-            told = ", ".join(f"{name} {other[name]} for {own[name]}" for name in different)
-            raise SlotsError(
-                where, f"is not extracted as the head's slots were: {told}", do="extract them likewise"
-            )
+        check_alike(where, found, self.extraction, whose="head")
 
     def check_names(self, found: Mapping[int, str]) -> None:
         """See that the classes of other data are called what they were called in training.

@@ -1,14 +1,17 @@
 """Slots of every picture or frame of a data set to disk, once: in shards, so that it can stop and go on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dias.data.frames import ClipFrames
 from dias.data.part import Part
 from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError, SlotsError
 from dias.features.lock import only_writer
-from dias.inference.segment import Segmenter
+from dias.inference.segment import Segmentation, Segmenter
+from dias.inference.tracks import Tracker
+from dias.slots.following import followed
 from dias.slots.header import HEADER, SlotHeader, differences, read_header, write_header
 from dias.slots.parquet import parquet
 from dias.slots.shards import Shard, is_done, read_facts
@@ -23,7 +26,7 @@ class Extracted:
 
 
 def extract(
-    segmenter: Segmenter,
+    finder: Segmenter | Tracker,
     source: ImageSource,
     out: Path,
     *,
@@ -36,8 +39,8 @@ def extract(
     goes on, and ends in the same arrays.
 
     Args:
-        segmenter: finds the slots.
-        source: the pictures.
+        finder: finds the slots: a segmenter picture by picture, a tracker through whole clips.
+        source: the pictures; for a tracker the frames of clips (`dias.data.frames.ClipFrames`).
         out: folder for the files.
         header: what `header_of` says of this extraction.
         on_pictures: called with how many pictures are done after each.
@@ -55,9 +58,9 @@ def extract(
         else:
             write_header(out, header, finished=False)
         for number in range(header.shards):
-            places = _places(header, number)
+            places = header.places(number)
             if not is_done(out, number, key=header.key):
-                _one_shard(segmenter, source, out, number, header, on_pictures)
+                _one_shard(finder, source, out, number, header, on_pictures)
             on_pictures(places.stop)
         facts = [read_facts(out, number, key=header.key) for number in range(header.shards)]
         skipped = tuple(one for each in facts for one in each.skipped)
@@ -70,15 +73,15 @@ def extract(
 
 
 def _one_shard(
-    segmenter: Segmenter,
+    finder: Segmenter | Tracker,
     source: ImageSource,
     out: Path,
     number: int,
     header: SlotHeader,
     on_pictures: Callable[[int], None],
 ) -> None:
-    places, shard = _places(header, number), Shard(header)
-    for place, item in zip(places, segmenter.stream(Part(source, places)), strict=True):
+    places, shard = header.places(number), Shard(header)
+    for place, item in zip(places, _found(finder, source, places), strict=True):
         if isinstance(item, Skipped):
             shard.skipped.append(item)
         else:
@@ -87,9 +90,14 @@ def _one_shard(
     shard.write(out, number)
 
 
-def _places(header: SlotHeader, number: int) -> range:
-    start = number * header.per_shard
-    return range(start, min(start + header.per_shard, header.pictures))
+def _found(
+    finder: Segmenter | Tracker, source: ImageSource, places: range
+) -> Iterator[Segmentation | Skipped]:
+    if isinstance(finder, Segmenter):
+        return finder.stream(Part(source, places))
+    if not isinstance(source, ClipFrames):
+        raise DiasError("slots: a model of clips follows clips; this data set is of pictures")
+    return followed(finder, source, places)
 
 
 def _check_same(out: Path, header: SlotHeader) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +12,12 @@ from pydantic.dataclasses import dataclass
 
 from dias.checkpoints import find
 from dias.config import STRICT, from_dict, to_dict
+from dias.data.frames import ClipFrames
 from dias.data.samples import ImageSource
 from dias.errors import DiasError, SlotsError
 from dias.files import sha256, write_json
 from dias.inference.segment import Segmenter
+from dias.inference.tracks import Tracker
 from dias.provenance import record
 
 FORMAT = "dias-slots-1"
@@ -35,6 +39,8 @@ class Extraction:
         seed: of the queries; all pictures start from the same.
         threshold: cosine distance below which slots were merged, or the kind of an automatic one; None: the
             checkpoint's own.
+        followed: slots go on from frame to frame, so that a number is one thing in all frames of a clip;
+            False: each picture stands alone.
     """
 
     checkpoint: str
@@ -44,6 +50,7 @@ class Extraction:
     size: PositiveInt
     seed: NonNegativeInt
     threshold: float | dict[str, Any] | None
+    followed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -60,7 +67,9 @@ class SlotHeader:
         slots: a picture has, kept or not.
         slot_dim: numbers a slot has.
         grid: rows and columns of tokens.
-        per_shard: pictures of the data set a shard covers.
+        per_shard: pictures of the data set a shard covers; where clips were followed, the least: a shard ends
+            with a clip.
+        clips: frames of each clip of the data set, where they were followed; None elsewhere.
     """
 
     extraction: Extraction
@@ -73,11 +82,29 @@ class SlotHeader:
     slot_dim: PositiveInt
     grid: tuple[PositiveInt, PositiveInt]
     per_shard: PositiveInt
+    clips: tuple[NonNegativeInt, ...] | None = None
 
     @property
     def shards(self) -> int:
         """Number of shards of the finished folder."""
-        return -(-self.pictures // self.per_shard)
+        return len(self._ends)
+
+    def places(self, number: int) -> range:
+        """Pictures of the data set that shard `number` covers."""
+        return range(self._ends[number - 1] if number else 0, self._ends[number])
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each shard ends."""
+        if self.clips is None:
+            shards = -(-self.pictures // self.per_shard)
+            return [min((number + 1) * self.per_shard, self.pictures) for number in range(shards)]
+        ends, start = list[int](), 0
+        for end in accumulate(self.clips):
+            if end - start >= self.per_shard or (end == self.pictures and end > start):
+                ends.append(end)
+                start = end
+        return ends
 
     @property
     def key(self) -> str:
@@ -85,11 +112,13 @@ class SlotHeader:
         own = to_dict(self)
         for name in ("checkpoint_name", "weights_name", "data"):  # where things lie, not what they are
             del own[name]
+        if self.clips is None:  # folders from before clips could be followed keep their key
+            del own["clips"], own["extraction"]["followed"]
         return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
 
 def header_of(
-    segmenter: Segmenter,
+    finder: Segmenter | Tracker,
     source: ImageSource,
     *,
     checkpoint: Path,
@@ -100,33 +129,37 @@ def header_of(
     """Describe an extraction before it starts.
 
     Args:
-        segmenter: that will find the slots.
-        source: the pictures.
+        finder: that will find the slots: picture by picture, or through clips.
+        source: the pictures; of a tracker the frames of clips.
         checkpoint: file or run folder that the model was loaded from.
         data: settings of the data set.
-        threshold: as in `Extraction`; the segmenter has it already.
+        threshold: as in `Extraction`; the finder has it already.
         per_shard: pictures a shard.
     """
-    file, backbone, (_, slots, dim) = find(checkpoint), segmenter.backbone, segmenter.queries.shape
+    file, backbone = find(checkpoint), finder.backbone
+    follows = isinstance(finder, Tracker)
+    clips = source.clips if isinstance(source, ClipFrames) and follows else None
     return SlotHeader(
         extraction=Extraction(
             checkpoint=sha256(file),
             weights=backbone.weights.sha256,
-            map=segmenter.map,
-            fit=segmenter.fit,
-            size=segmenter.size,
-            seed=segmenter.seed,
+            map=finder.map,
+            fit=finder.fit,
+            size=finder.size,
+            seed=finder.seed,
             threshold=threshold,
+            followed=follows,
         ),
         checkpoint_name=str(file),
         weights_name=f"{backbone.weights.name} from {backbone.weights.source}",
         data=data,
         fingerprint=source.fingerprint(),
         pictures=len(source),
-        slots=slots,
-        slot_dim=dim,
-        grid=backbone.grid(segmenter.size, segmenter.size),
+        slots=finder.slots,
+        slot_dim=finder.slot_dim,
+        grid=backbone.grid(finder.size, finder.size),
         per_shard=per_shard,
+        clips=None if clips is None else tuple(clips.length(index) for index in range(len(clips))),
     )
 
 

@@ -32,6 +32,9 @@ class Tracked:
         labels: slot of each pixel, 0 to n - 1; -1 where the model did not look.
         slots: one vector a slot; rows of slots that are not kept mean nothing.
         kept: slots that are there.
+        attention: the map over tokens that each slot's mask was made of.
+        grid: rows and columns of those tokens.
+        coverage: x0, y0, x1, y1 in pixels of the part that the model saw, the last two exclusive.
     """
 
     number: int
@@ -40,6 +43,9 @@ class Tracked:
     labels: Int32[np.ndarray, "h w"]
     slots: Float32[np.ndarray, "n d"]
     kept: Bool[np.ndarray, " n"]
+    attention: Float32[np.ndarray, "n m"]
+    grid: tuple[int, int]
+    coverage: tuple[int, int, int, int]
 
 
 class Tracker:
@@ -91,6 +97,11 @@ class Tracker:
     def slots(self) -> int:
         """How many there are, kept or not."""
         return int(self.model.image.config.queries.slots)
+
+    @property
+    def slot_dim(self) -> int:
+        """Numbers a slot has."""
+        return int(self.model.image.config.aggregation.slot_dim)
 
     @property
     def device(self) -> torch.device:
@@ -148,13 +159,16 @@ class Tracker:
     ) -> Tracked:
         decoded = output.decoder_attention
         maps: Tensor = output.attention[-1] if decoded is None else decoded
-        kept = output.mask[0].cpu()
+        maps, kept = maps[0].float().cpu(), output.mask[0].cpu()
         slots = np.append(torch.nonzero(kept)[:, 0].numpy(), UNSEEN).astype(np.int32)  # the last: of UNSEEN
         return Tracked(
             number=frame.number,
             time=frame.time,
             picture=frame.picture,
-            labels=slots.take(winners(maps[0].float().cpu()[kept], seen, grid=grid), mode="wrap"),
+            labels=slots.take(winners(maps[kept], seen, grid=grid), mode="wrap"),
             slots=output.slots[0].float().cpu().numpy(),
             kept=kept.numpy(),
+            attention=maps.numpy(),
+            grid=grid,
+            coverage=seen.view.box,
         )

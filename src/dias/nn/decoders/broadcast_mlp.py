@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dias.config import STRICT
 from dias.nn.chance import Chance
 from dias.nn.decoders.decoder import DecoderPart
-from dias.nn.decoders.from_slots import Codebook
+from dias.nn.decoders.from_slots import Codebook, Explained
 from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
 
 _EPSILON = 1e-5  # as in AdaSlot's code: alpha stays finite where only absent slots would paint
@@ -93,6 +93,11 @@ class BroadcastMLPDecoder(DecoderPart):
     ) -> Float[Tensor, "b m c"]:
         """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
         return split_similarity(self._mixed(slots, kept, None)[0], self.token_dim)[0]
+
+    def alone(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Explained:
+        """The reconstruction and its map, which need no target (`ExplainsAlone`)."""
+        mixed, alpha = self._mixed(slots, kept, None)
+        return Explained(tokens=split_similarity(mixed, self.token_dim)[0], attention=alpha)
 
     def _mixed(
         self,

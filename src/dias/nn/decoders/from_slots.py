@@ -1,5 +1,6 @@
 """What a decoder does that needs nothing but slots: pictures are made of slots with it, edited or not."""
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int64
@@ -18,6 +19,31 @@ class Codebook(Protocol):
 
     def nearest(self, tokens: Float[Tensor, "b m c"]) -> Float[Tensor, "b m c"]:
         """Each vector moved to the embedding nearest to it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """What slots alone explain.
+
+    Attributes:
+        tokens: like those of the decoder's target.
+        attention: how slots share them (sums to 1 over n).
+    """
+
+    tokens: Float[Tensor, "b m c"]
+    attention: Float[Tensor, "b n m"]
+
+
+@runtime_checkable
+class ExplainsAlone(Protocol):
+    """A decoder that can say what slots explain, and where, without a look at what is to be explained.
+
+    So slots of a frame that nobody has seen can be decoded.
+    """
+
+    def alone(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Explained:
+        """Tokens and map of slots; those that are not kept are not seen, at least one of a picture's is."""
         ...
 
 

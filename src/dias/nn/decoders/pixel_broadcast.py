@@ -15,7 +15,7 @@ from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance
 from dias.nn.decoders.decoder import DecoderPart
-from dias.nn.decoders.from_slots import Codebook
+from dias.nn.decoders.from_slots import Codebook, Explained
 from dias.nn.decoders.output import Decoded, Target, squared_error
 from dias.nn.positions import SoftPosition, glorot
 
@@ -108,6 +108,11 @@ class PixelBroadcastDecoder(DecoderPart):
     ) -> Float[Tensor, "b m c"]:
         """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
         return self.components(slots, kept).mixed()
+
+    def alone(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Explained:
+        """The picture and its alpha, which need no target (`ExplainsAlone`)."""
+        found = self.components(slots, kept)
+        return Explained(tokens=found.mixed(), attention=found.alpha)
 
     def components(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Components:
         """What each slot paints before it is mixed; float32."""

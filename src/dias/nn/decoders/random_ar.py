@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT
 from dias.nn.chance import Chance
+from dias.nn.decoders.from_slots import Explained
 from dias.nn.decoders.masked import MaskedDecoder, draw_known
 from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
 from dias.nn.transformer import inner_width
@@ -86,6 +87,13 @@ class RandomARDecoder(MaskedDecoder):
         x = self.norm_in(tokens + self.positions)
         x, attention = self.through(x, self.slot_in(slots), kept, with_map=not self.training)
         return self._decoded(x, truth, attention=attention)
+
+    def alone(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Explained:
+        """Predict with no token known (`ExplainsAlone`), as training does now and then (`draw_known`)."""
+        x = self.norm_in(self.mask_token.to(slots.dtype) + self.positions).expand(len(slots), -1, -1)
+        x, attention = self.through(x, self.slot_in(slots), kept, with_map=True)
+        assert attention is not None
+        return Explained(tokens=split_similarity(self.out(x), self.token_dim)[0], attention=attention)
 
     def _decoded(self, x: Tensor, truth: Tensor, *, attention: Tensor | None) -> Decoded:
         found, similarity = split_similarity(self.out(x), self.token_dim)

@@ -16,7 +16,7 @@ from dias.config import STRICT
 from dias.errors import SettingError
 from dias.nn.chance import Chance
 from dias.nn.decoders.decoder import DecoderPart
-from dias.nn.decoders.from_slots import Codebook
+from dias.nn.decoders.from_slots import Codebook, Explained
 from dias.nn.decoders.output import Decoded, Target, similarity_width, split_similarity, squared_error
 from dias.nn.transformer import Attention
 
@@ -103,6 +103,11 @@ class SlotMixerDecoder(DecoderPart):
     ) -> Float[Tensor, "b m c"]:
         """The reconstruction, which needs no target (`DecodesSlots`); nothing is random."""
         return split_similarity(self._rendered(slots, kept)[0], self.token_dim)[0]
+
+    def alone(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Explained:
+        """The reconstruction and its map, which need no target (`ExplainsAlone`)."""
+        rendered, shares = self._rendered(slots, kept)
+        return Explained(tokens=split_similarity(rendered, self.token_dim)[0], attention=shares)
 
     def _rendered(
         self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]
