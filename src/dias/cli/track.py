@@ -1,7 +1,7 @@
 """dias track."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
@@ -37,6 +37,9 @@ def track(
         ),
     ] = None,
     fit: Fit = "whole",
+    quality: Annotated[
+        Literal["fast", "fine"], Option(help="Of the masks' edges: fine lets them follow those of the frame.")
+    ] = "fast",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Frames that the backbone sees at once; of a camera, one.")] = 8,
     size: Size = None,
@@ -66,7 +69,7 @@ def track(
     if threshold is not None:
         told = from_dict(AggregationConfig, {"threshold": threshold}, where="dias track")
         model = model.with_threshold(told.threshold)
-    tracker = Tracker(model, map=map, size=size, batch=batch, fit=fit)
+    tracker = Tracker(model, map=map, size=size, batch=batch, fit=fit, quality=quality)
     origin = record(checkpoint=sha256(find(checkpoint)))
     with ProgressLine("track", total=expected(stream, seconds=seconds, every=every)) as line:
 

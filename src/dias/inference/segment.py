@@ -18,8 +18,10 @@ from dias.data.images import as_rgb
 from dias.data.samples import ImageSource, Skipped, picture_of
 from dias.errors import DiasError, SampleError, SettingError
 from dias.inference.looking import UNSEEN, USUAL_SIZE, Fit, Seen, see, seeing, winners
+from dias.inference.views import Quality, shifted, whole
 from dias.masks.boxes import boxes_from_labels
 from dias.models.image import ImageModel
+from dias.models.views import from_views
 from dias.precision import arithmetic
 
 
@@ -47,8 +49,9 @@ class Segmentation:
         labels: object of each pixel of the picture, 0 to k - 1; -1 where the model did not look.
         slots: one vector an object.
         slot_indices: number that each object's slot has in the model.
-        attention: the map over tokens that each object's mask was made of.
-        grid: rows and columns of those tokens.
+        attention: the map over tokens (with quality "best" over half tokens) that each object's mask was made
+            of.
+        grid: rows and columns of those.
         areas: pixels of each object; 0 for a slot that wins no pixel.
         boxes: x0, y0, x1, y1 of each object, the last two exclusive, as shares (0 to 1) of width and height.
         coverage: x0, y0, x1, y1 in pixels of the part that the model saw, the last two exclusive.
@@ -84,8 +87,9 @@ class Segmenter:
 
     All pictures start from the same queries, drawn once from `seed`, so what is found in a picture does not
     depend on its place or its neighbours. Soft maps are resized to the picture, but to 512 pixels on its
-    longer side at most; larger masks are stretched from there without smoothing. Everything runs in the
-    backbone's precision: in bf16, what is found may differ in a pixel from what `dias eval` scores in fp32.
+    longer side at most (1024 where they follow edges); larger masks are stretched from there without
+    smoothing. Everything runs in the backbone's precision: in bf16, what is found may differ in a pixel from
+    what `dias eval` scores in fp32.
 
     Args:
         model: with its backbone; runs on the device that it is on.
@@ -95,6 +99,9 @@ class Segmenter:
         batch: pictures at once.
         fit: "whole" squeezes the whole picture into the square, "centre" takes its largest centre square.
         seed: of the queries.
+        quality: of the masks' edges (docs/quality.md). "fast" stretches the soft maps; "fine" lets a guided
+            filter draw them to the picture's edges; "best" also looks four times, half a patch apart, with
+            one set of slots.
 
     Raises:
         DiasError: the model has no backbone.
@@ -110,12 +117,14 @@ class Segmenter:
         batch: int = 16,
         fit: Fit = "whole",
         seed: int = 0,
+        quality: Quality = "fast",
     ) -> None:
         if model.backbone is None:
             raise DiasError("segmentation: the model has no backbone; load it with one (dias.load)")
         self.size = size or model.backbone.input_size or USUAL_SIZE
         self.model, self.backbone = model.eval(), seeing(model.backbone, self.size)
-        self.map, self.batch, self.fit, self.seed = map, batch, fit, seed
+        self.map, self.batch, self.fit, self.seed, self.quality = map, batch, fit, seed, quality
+        self.views = (shifted if quality == "best" else whole)(self.size, self.backbone.patch)
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
             raise SettingError(
@@ -181,7 +190,8 @@ class Segmenter:
             return Skipped(name=source.name(index), reason=f"cannot be read ({error})")
 
     def _see(self, image: UInt8[np.ndarray, "h w 3"], name: str) -> Seen:
-        return see(image, name=name, size=self.size, fit=self.fit)
+        guided = self.quality != "fast"
+        return see(image, name=name, size=self.views.side, fit=self.fit, guided=guided)
 
     def _segment(self, items: Sequence[Seen | Skipped], *, compare: bool) -> Iterator[Segmentation | Skipped]:
         seen = [item for item in items if isinstance(item, Seen)]
@@ -198,25 +208,26 @@ class Segmenter:
     @torch.inference_mode()
     def _find(self, seen: Sequence[Seen], *, compare: bool) -> _Found:
         pictures = torch.from_numpy(np.stack([one.picture for one in seen])).permute(0, 3, 1, 2)
-        pictures = pictures.to(self.queries.device)
+        pictures = self.views.cut(pictures.to(self.queries.device))
         tokens = self.model.see(pictures, backbone=self.backbone)
         queries, decode = self.queries.expand(len(seen), -1, -1), self.map == "decoder"
-        plain = None
+        plain, views = None, len(self.views.starts)
         half = arithmetic(self.backbone.precision, queries.device) == torch.bfloat16
         with torch.autocast(queries.device.type, torch.bfloat16, enabled=half):
-            final = self.model.from_tokens(tokens, queries, decode=decode)
+            final = from_views(self.model, tokens, queries, views=views, decode=decode)
             if compare:
-                plain = self.model.from_tokens(tokens, queries, reduce=False, decode=decode)
+                plain = from_views(self.model, tokens, queries, views=views, reduce=False, decode=decode)
 
-        def chosen(aggregation: Tensor, decoder: Tensor | None) -> Tensor:
-            return (aggregation if decoder is None else decoder).float().cpu()
+        def chosen(aggregation: Tensor, decoder: Tensor | None = None) -> Tensor:
+            maps = (aggregation if decoder is None else decoder).float()
+            return self.views.together(maps, grid=tokens.grid).cpu()
 
         return _Found(
             slots=final.slots.float().cpu(),
             kept=final.mask.cpu(),
-            grid=tokens.grid,
+            grid=self.views.grid(tokens.grid),
             final=chosen(final.attention[-1], final.decoder_attention),
-            first=None if plain is None else plain.attention[0].float().cpu(),
+            first=None if plain is None else chosen(plain.attention[0]),
             last=None if plain is None else chosen(plain.attention[-1], plain.decoder_attention),
         )
 

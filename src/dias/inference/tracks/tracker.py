@@ -56,6 +56,7 @@ class Tracker:
         batch: frames that the backbone sees at once.
         fit: "whole" squeezes the whole frame into the square, "centre" takes its largest centre square.
         seed: of the first frame's queries.
+        quality: of the masks' edges; "fine" lets a guided filter draw them to the frame's (docs/quality.md).
 
     Raises:
         DiasError: the model has no backbone.
@@ -71,13 +72,14 @@ class Tracker:
         batch: int = 8,
         fit: Fit = "whole",
         seed: int = 0,
+        quality: Literal["fast", "fine"] = "fast",
     ) -> None:
         backbone = model.image.backbone
         if backbone is None:
             raise DiasError("tracking: the model has no backbone; load it with one")
         self.size = size or backbone.input_size or USUAL_SIZE
         self.model, self.backbone = model.eval(), seeing(backbone, self.size)
-        self.map, self.batch, self.fit, self.seed = map, batch, fit, seed
+        self.map, self.batch, self.fit, self.seed, self.quality = map, batch, fit, seed, quality
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.image.config.positions:
             raise SettingError(
@@ -127,7 +129,8 @@ class Tracker:
     def _read(self, frame: StreamFrame) -> Seen | Skipped:
         name = f"frame {frame.number}"
         try:
-            return see(frame.picture, name=name, size=self.size, fit=self.fit)
+            guided = self.quality == "fine"
+            return see(frame.picture, name=name, size=self.size, fit=self.fit, guided=guided)
         except SampleError as error:
             return Skipped(name=name, reason=str(error))
 
