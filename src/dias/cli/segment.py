@@ -33,9 +33,7 @@ def segment(
     fit: Fit = "whole",
     quality: Annotated[
         Literal["fast", "fine", "best"],
-        Option(
-            help="Of the masks' edges: fine follows those of the picture, best also looks four times."
-        ),
+        Option(help="Of the masks' edges: fine follows those of the picture, best also looks four times."),
     ] = "fast",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,

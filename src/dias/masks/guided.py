@@ -45,7 +45,10 @@ def guided_label_map(
     size = pictures.shape[-2:]
     longest = max(size)
     maps = F.interpolate(
-        attention.float().unflatten(2, grid), size=size, mode="bilinear", align_corners=False
+        attention.float().reshape(*attention.shape[:2], *grid),
+        size=size,
+        mode="bilinear",
+        align_corners=False,
     )
     smooth = guided_blur(
         pictures.float() / 255,
