@@ -4,30 +4,34 @@ python benchmarks/refinement.py [--checkpoint FILE] [--data data/scenes/test] [-
 python benchmarks/refinement.py --choose [--data data/scenes/val]
 
 What `dias segment` writes, at the pictures' own size. Milliseconds are CPU time of one thread, a picture at a
-time, the ways in turn, median over the pictures; the filter's alone is taken off where it is left out.
+time, the ways in turn, median over the pictures.
 `--choose` compares windows and epsilons of the filter, which is how its defaults were chosen.
 """
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dias import load
 from dias.data.samples import ImageSample
 from dias.data.sources import pictures_at
 from dias.data.transforms import as_tensor
-from dias.inference import Segmentation, Segmenter
-from dias.inference.views import Views
+from dias.inference import Segmenter
 from dias.masks.guided import guided_label_map
 from dias.masks.resize import label_map
 from dias.metrics import boundary_f, segmentation_scores
 from dias.models import ImageModel
 from harness import Row, markdown, save
+from shared_slots import Views, maps_of_views, shifted, tiled
 
+Found = TypeVar("Found")
 TITLES = ("ARI", "ARIfg", "mBO", "mIoU", "boundary F")
 WINDOWS = (1 / 14, 1 / 7, 1 / 5, 1 / 4, 1 / 3)
 EPSILONS = (1e-4, 1e-3, 1e-2)
@@ -55,25 +59,20 @@ def main() -> None:
 
 def ways(model: ImageModel, samples: list[ImageSample]) -> Iterator[Row]:
     """Every way on every picture, in turn."""
-    segmenters = _segmenters(model)
-    scores: dict[tuple[str, str, bool], list[list[float]]] = {}
-    times: dict[tuple[str, str, bool], list[float]] = {}
+    scores: dict[tuple[str, str, str], list[list[float]]] = {}
+    times: dict[tuple[str, str, str], list[float]] = {}
+    looks = _looks(model)
     for sample in samples:
-        for (name, map), segmenter in segmenters.items():
-            found, total = _timed(lambda segmenter=segmenter, sample=sample: segmenter([sample.image])[0])
-            plain = label_map(_maps(found), grid=found.grid, size=sample.image.shape[:2])
-            _, filtering = _timed(lambda found=found, sample=sample: _guided(found, sample))
-            _, stretching = _timed(
-                lambda found=found, sample=sample: label_map(
-                    _maps(found), grid=found.grid, size=sample.image.shape[:2]
-                )
-            )
-            for edges, labels, ms in (
-                (False, plain, total - filtering + stretching),
-                (True, torch.from_numpy(found.labels)[None].long(), total),
+        for (name, map), look in looks.items():
+            (maps, grid), looking = _timed(partial(look, sample))
+            for edges, labels_of in (
+                ("no", partial(label_map, maps, grid=grid, size=sample.image.shape[:2])),
+                ("once", partial(_guided, maps, grid, sample)),
+                ("twice", partial(_guided, maps, grid, sample, rounds=2)),
             ):
+                labels, drawing = _timed(labels_of)
                 scores.setdefault((name, map, edges), []).append(_scores(labels, sample))
-                times.setdefault((name, map, edges), []).append(ms)
+                times.setdefault((name, map, edges), []).append(looking + drawing)
     first = np.median(times[next(iter(times))])
     for (name, map, edges), values in scores.items():
         means = (100 * np.nanmean(values, axis=0)).tolist()
@@ -81,8 +80,9 @@ def ways(model: ImageModel, samples: list[ImageSample]) -> Iterator[Row]:
         yield {
             "the model sees": name,
             "map": map,
-            "follows edges": "yes" if edges else "no",
+            "follows edges": edges,
             **{title: f"{value:.1f}" for title, value in zip(TITLES, means, strict=True)},
+            "mean of these": f"{np.mean(means):.1f}",
             "ms": f"{ms:.0f}",
             "times the first": f"{ms / first:.2f}",
         }
@@ -90,18 +90,17 @@ def ways(model: ImageModel, samples: list[ImageSample]) -> Iterator[Row]:
 
 def chosen_from(model: ImageModel, samples: list[ImageSample]) -> Iterator[Row]:
     """Windows and epsilons of the filter, on the maps of one view."""
+    looks = _looks(model)
     for map in ("decoder", "aggregation"):
-        segmenter = Segmenter(model, map=map, batch=1)  # type: ignore[arg-type]
-        found = [segmenter([sample.image])[0] for sample in samples]
-        both = list(zip(found, samples, strict=True))
-        plain = [_scores(torch.from_numpy(one.labels)[None].long(), sample) for one, sample in both]
+        found = [(*looks["the whole", map](sample), sample) for sample in samples]
+        plain = [
+            _scores(label_map(maps, grid=grid, size=sample.image.shape[:2]), sample)
+            for maps, grid, sample in found
+        ]
         yield _choice(map, "no filter", "", plain)
         for window in WINDOWS:
             for epsilon in EPSILONS:
-                values = [
-                    _scores(_guided(one, sample, window=window, epsilon=epsilon), sample)
-                    for one, sample in both
-                ]
+                values = [_scores(_guided(*one, window=window, epsilon=epsilon), one[2]) for one in found]
                 yield _choice(map, f"1/{1 / window:.0f}", f"{epsilon:g}", values)
 
 
@@ -116,35 +115,41 @@ def _choice(map: str, window: str, epsilon: str, values: list[list[float]]) -> R
     }
 
 
-def _segmenters(model: ImageModel) -> dict[tuple[str, str], Segmenter]:
-    """Each with the filter; without it, maps are the same."""
-    own = Segmenter(model, batch=1).size
+def _looks(
+    model: ImageModel,
+) -> dict[tuple[str, str], Callable[[ImageSample], tuple[Tensor, tuple[int, int]]]]:
+    """What gives maps and their grid, by what is seen and whose maps they are."""
+    whole = Segmenter(model, map="decoder", batch=1)
+    own, patch = whole.size, whole.backbone.patch
     found = {
-        ("the whole", map): Segmenter(model, map=map, batch=1, quality="fine")
-        for map in ("decoder", "aggregation")
+        ("the whole", "decoder"): partial(_seen_whole, whole),
+        ("the whole", "aggregation"): partial(_seen_whole, Segmenter(model, batch=1)),
     }
-    found["four times, half a patch apart", "decoder"] = Segmenter(
-        model, map="decoder", batch=1, quality="best"
-    )
     for side in (own * 3 // 2, own * 2):
         name = f"{side} x {side} pixels"
-        found[name, "aggregation"] = Segmenter(model, size=side, batch=1, quality="fine")
-    tiles = Segmenter(model, map="decoder", batch=1, quality="fine")
-    starts = tuple((y, x) for y in (0, own) for x in (0, own))
-    tiles.views = Views(side=2 * own, size=own, starts=starts, cell=tiles.backbone.patch)
-    found["four tiles, each as large", "decoder"] = tiles
+        found[name, "aggregation"] = partial(_seen_whole, Segmenter(model, size=side, batch=1))
+    for name, views in (
+        ("four views, half a patch apart", shifted(own, patch)),
+        ("four tiles, each as large", tiled(own, patch)),
+    ):
+        found[name, "decoder"] = partial(_seen_in_views, whole, views)
     return found
 
 
-def _maps(found: Segmentation) -> torch.Tensor:
-    return torch.from_numpy(found.attention)[None]
+def _seen_whole(segmenter: Segmenter, sample: ImageSample) -> tuple[Tensor, tuple[int, int]]:
+    found = segmenter([sample.image])[0]
+    return torch.from_numpy(found.attention)[None], found.grid
 
 
-def _guided(found: Segmentation, sample: ImageSample, **settings: float) -> torch.Tensor:
-    return guided_label_map(_maps(found), as_tensor(sample.image)[None], grid=found.grid, **settings)
+def _seen_in_views(segmenter: Segmenter, views: Views, sample: ImageSample) -> tuple[Tensor, tuple[int, int]]:
+    return maps_of_views(segmenter, sample.image, views), views.cells
 
 
-def _scores(labels: torch.Tensor, sample: ImageSample) -> list[float]:
+def _guided(maps: Tensor, grid: tuple[int, int], sample: ImageSample, **settings: float) -> Tensor:
+    return guided_label_map(maps, as_tensor(sample.image)[None], grid=grid, **settings)
+
+
+def _scores(labels: Tensor, sample: ImageSample) -> list[float]:
     assert sample.mask is not None
     truth = torch.from_numpy(sample.mask.astype(np.int64))[None]
     told = segmentation_scores(labels, truth)
@@ -152,7 +157,7 @@ def _scores(labels: torch.Tensor, sample: ImageSample) -> list[float]:
     return [float(one) for one in each]
 
 
-def _timed(call):
+def _timed(call: Callable[[], Found]) -> tuple[Found, float]:
     start = time.process_time()
     result = call()
     return result, 1e3 * (time.process_time() - start)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings, Device, Fit, MergeThreshold, Size, Weights
+from dias.cli.options import DataSettings, Device, Fit, MergeThreshold, Quality, Size, Weights
 
 
 def segment(
@@ -31,10 +31,7 @@ def segment(
         bool, Option("--compare", help="Also show first iteration, last without reduction, final.")
     ] = False,
     fit: Fit = "whole",
-    quality: Annotated[
-        Literal["fast", "fine", "best"],
-        Option(help="Of the masks' edges: fine follows those of the picture, best also looks four times."),
-    ] = "fast",
+    quality: Quality = "fast",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
     size: Size = None,

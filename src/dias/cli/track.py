@@ -1,11 +1,11 @@
 """dias track."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import Device, Fit, Map, MergeThreshold, Size, Weights
+from dias.cli.options import Device, Fit, Map, MergeThreshold, Quality, Size, Weights
 
 
 def track(
@@ -37,9 +37,7 @@ def track(
         ),
     ] = None,
     fit: Fit = "whole",
-    quality: Annotated[
-        Literal["fast", "fine"], Option(help="Of the masks' edges: fine lets them follow those of the frame.")
-    ] = "fast",
+    quality: Quality = "fast",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Frames that the backbone sees at once; of a camera, one.")] = 8,
     size: Size = None,

@@ -11,9 +11,9 @@ from PIL import Image
 
 from dias.checkpoints import describe, find, save_model
 from dias.data.images import read_image
+from dias.inference.looking import Quality
 from dias.inference.segment import Segmentation, Segmenter
 from dias.inference.shortcuts import load, shipped
-from dias.inference.views import Quality
 from dias.interop.hugging_face import CARD, WEIGHTS, checked, fetched, push, save_folder
 from dias.interop.stored import read_stored
 from dias.models.image import ImageModel

@@ -19,6 +19,8 @@ from dias.masks.resize import label_map
 UNSEEN = -1  # label of pixels outside what the model saw
 USUAL_SIZE = 224
 Fit = Literal["whole", "centre"]
+Quality = Literal["fast", "fine", "best"]
+ROUNDS: dict[Quality, int] = {"fast": 0, "fine": 1, "best": 2}  # of the filter that follows edges
 _LARGEST_MAP = 512  # pixels; soft maps of 16 x 16 tokens hold nothing finer
 _LARGEST_GUIDE = 1024  # unless they follow the picture's edges, which are as fine as the picture
 
@@ -73,11 +75,20 @@ def seeing(backbone: Backbone, size: int) -> Backbone:
     return backbone.unresized()
 
 
-def winners(maps: Float[Tensor, "n m"], seen: Seen, *, grid: tuple[int, int]) -> Int32[np.ndarray, "h w"]:
-    """Number of the strongest map at each pixel of the original picture, -1 outside the view."""
+def winners(
+    maps: Float[Tensor, "n m"], seen: Seen, *, grid: tuple[int, int], rounds: int = 0
+) -> Int32[np.ndarray, "h w"]:
+    """Number of the strongest map at each pixel of the original picture, -1 outside the view.
+
+    Args:
+        maps: over tokens.
+        seen: the picture; with its guide, where masks are to follow edges.
+        grid: rows and columns of tokens.
+        rounds: how often they do; 0: maps are stretched alone.
+    """
     x0, y0, x1, y1 = seen.view.box
     height, width = y1 - y0, x1 - x0
-    labels = _small_labels(maps, seen, grid=grid).to(torch.int32).numpy()
+    labels = _small_labels(maps, seen, grid=grid, rounds=rounds).to(torch.int32).numpy()
     small = labels.shape
     if small != (height, width):
         rows = np.arange(height) * small[0] // height
@@ -90,10 +101,12 @@ def winners(maps: Float[Tensor, "n m"], seen: Seen, *, grid: tuple[int, int]) ->
     return whole
 
 
-def _small_labels(maps: Float[Tensor, "n m"], seen: Seen, *, grid: tuple[int, int]) -> Int64[Tensor, "y x"]:
+def _small_labels(
+    maps: Float[Tensor, "n m"], seen: Seen, *, grid: tuple[int, int], rounds: int
+) -> Int64[Tensor, "y x"]:
     """The same of what is seen, no larger than soft maps are made."""
-    if seen.guide is not None:
-        return guided_label_map(maps[None], as_tensor(seen.guide)[None], grid=grid)[0]
+    if rounds and seen.guide is not None:
+        return guided_label_map(maps[None], as_tensor(seen.guide)[None], grid=grid, rounds=rounds)[0]
     x0, y0, x1, y1 = seen.view.box
     return label_map(maps[None], grid=grid, size=_within(_LARGEST_MAP, y1 - y0, x1 - x0))[0]
 

@@ -17,11 +17,9 @@ from torch import Tensor
 from dias.data.images import as_rgb
 from dias.data.samples import ImageSource, Skipped, picture_of
 from dias.errors import DiasError, SampleError, SettingError
-from dias.inference.looking import UNSEEN, USUAL_SIZE, Fit, Seen, see, seeing, winners
-from dias.inference.views import Quality, shifted, whole
+from dias.inference.looking import ROUNDS, UNSEEN, USUAL_SIZE, Fit, Quality, Seen, see, seeing, winners
 from dias.masks.boxes import boxes_from_labels
 from dias.models.image import ImageModel
-from dias.models.views import from_views
 from dias.precision import arithmetic
 
 
@@ -49,9 +47,8 @@ class Segmentation:
         labels: object of each pixel of the picture, 0 to k - 1; -1 where the model did not look.
         slots: one vector an object.
         slot_indices: number that each object's slot has in the model.
-        attention: the map over tokens (with quality "best" over half tokens) that each object's mask was made
-            of.
-        grid: rows and columns of those.
+        attention: the map over tokens that each object's mask was made of.
+        grid: rows and columns of those tokens.
         areas: pixels of each object; 0 for a slot that wins no pixel.
         boxes: x0, y0, x1, y1 of each object, the last two exclusive, as shares (0 to 1) of width and height.
         coverage: x0, y0, x1, y1 in pixels of the part that the model saw, the last two exclusive.
@@ -100,8 +97,7 @@ class Segmenter:
         fit: "whole" squeezes the whole picture into the square, "centre" takes its largest centre square.
         seed: of the queries.
         quality: of the masks' edges (docs/quality.md). "fast" stretches the soft maps; "fine" lets a guided
-            filter draw them to the picture's edges; "best" also looks four times, half a patch apart, with
-            one set of slots.
+            filter draw them to the picture's edges; "best" does so twice.
 
     Raises:
         DiasError: the model has no backbone.
@@ -124,7 +120,6 @@ class Segmenter:
         self.size = size or model.backbone.input_size or USUAL_SIZE
         self.model, self.backbone = model.eval(), seeing(model.backbone, self.size)
         self.map, self.batch, self.fit, self.seed, self.quality = map, batch, fit, seed, quality
-        self.views = (shifted if quality == "best" else whole)(self.size, self.backbone.patch)
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
             raise SettingError(
@@ -191,7 +186,7 @@ class Segmenter:
 
     def _see(self, image: UInt8[np.ndarray, "h w 3"], name: str) -> Seen:
         guided = self.quality != "fast"
-        return see(image, name=name, size=self.views.side, fit=self.fit, guided=guided)
+        return see(image, name=name, size=self.size, fit=self.fit, guided=guided)
 
     def _segment(self, items: Sequence[Seen | Skipped], *, compare: bool) -> Iterator[Segmentation | Skipped]:
         seen = [item for item in items if isinstance(item, Seen)]
@@ -202,46 +197,47 @@ class Segmenter:
                 yield item
             else:
                 assert found is not None
-                yield _segmentation(item, found, number)  # one at a time: full-size masks are large
+                yield _segmentation(
+                    item, found, number, rounds=ROUNDS[self.quality]
+                )  # one at a time: full-size masks are large
                 number += 1
 
     @torch.inference_mode()
     def _find(self, seen: Sequence[Seen], *, compare: bool) -> _Found:
         pictures = torch.from_numpy(np.stack([one.picture for one in seen])).permute(0, 3, 1, 2)
-        pictures = self.views.cut(pictures.to(self.queries.device))
+        pictures = pictures.to(self.queries.device)
         tokens = self.model.see(pictures, backbone=self.backbone)
         queries, decode = self.queries.expand(len(seen), -1, -1), self.map == "decoder"
-        plain, views = None, len(self.views.starts)
+        plain = None
         half = arithmetic(self.backbone.precision, queries.device) == torch.bfloat16
         with torch.autocast(queries.device.type, torch.bfloat16, enabled=half):
-            final = from_views(self.model, tokens, queries, views=views, decode=decode)
+            final = self.model.from_tokens(tokens, queries, decode=decode)
             if compare:
-                plain = from_views(self.model, tokens, queries, views=views, reduce=False, decode=decode)
+                plain = self.model.from_tokens(tokens, queries, reduce=False, decode=decode)
 
-        def chosen(aggregation: Tensor, decoder: Tensor | None = None) -> Tensor:
-            maps = (aggregation if decoder is None else decoder).float()
-            return self.views.together(maps, grid=tokens.grid).cpu()
+        def chosen(aggregation: Tensor, decoder: Tensor | None) -> Tensor:
+            return (aggregation if decoder is None else decoder).float().cpu()
 
         return _Found(
             slots=final.slots.float().cpu(),
             kept=final.mask.cpu(),
-            grid=self.views.grid(tokens.grid),
+            grid=tokens.grid,
             final=chosen(final.attention[-1], final.decoder_attention),
-            first=None if plain is None else chosen(plain.attention[0]),
+            first=None if plain is None else plain.attention[0].float().cpu(),
             last=None if plain is None else chosen(plain.attention[-1], plain.decoder_attention),
         )
 
 
-def _segmentation(seen: Seen, found: _Found, number: int) -> Segmentation:
+def _segmentation(seen: Seen, found: _Found, number: int, *, rounds: int) -> Segmentation:
     kept = found.kept[number]
     indices = torch.nonzero(kept)[:, 0]
-    labels = winners(found.final[number][kept], seen, grid=found.grid)
+    labels = winners(found.final[number][kept], seen, grid=found.grid, rounds=rounds)
     stages = None
     if found.first is not None and found.last is not None:
         slot_of = np.append(indices.numpy(), UNSEEN).astype(np.int32)  # the last answers for -1
         stages = Stages(
-            first=winners(found.first[number], seen, grid=found.grid),
-            last=winners(found.last[number], seen, grid=found.grid),
+            first=winners(found.first[number], seen, grid=found.grid, rounds=rounds),
+            last=winners(found.last[number], seen, grid=found.grid, rounds=rounds),
             final=slot_of[labels],
         )
     return Segmentation(

@@ -12,8 +12,8 @@ from PIL import Image
 from dias.checkpoints import CLIP_FORMAT, AnyModel, describe, load_clip_model, load_model
 from dias.data.images import read_image
 from dias.errors import SettingError
+from dias.inference.looking import Quality
 from dias.inference.segment import Segmentation, Segmenter
-from dias.inference.views import Quality
 from dias.models import ClipModel, ImageModel, following
 
 

@@ -11,6 +11,7 @@ from dias.masks.resize import strongest
 # coarse in a large picture as in a small one.
 WINDOW = 1 / 5
 EPSILON = 1e-4
+_SHARPNESS = 10.0  # of the maps that a further round starts from
 _COEFFICIENTS = 56  # pixels on the longer side at which the filter's linear models are fitted
 
 
@@ -23,6 +24,7 @@ def guided_label_map(
     kept: Bool[Tensor, "b n"] | None = None,
     window: float = WINDOW,
     epsilon: float = EPSILON,
+    rounds: int = 1,
 ) -> Int64[Tensor, "b H W"]:
     """Strongest slot of each pixel, where each map is first made a local linear function of the colours.
 
@@ -36,6 +38,7 @@ def guided_label_map(
         kept: the slots that may win a pixel, at least one in each image; all if None.
         window: side of the square in which map and colours are related, as a share of the longer side.
         epsilon: variance of colours (0 to 1) below which a place counts as flat.
+        rounds: how often; each further one starts from the maps of the last, made sharper by a softmax.
 
     Returns:
         Index of the winning slot, the lower one of two that are equal.
@@ -50,13 +53,17 @@ def guided_label_map(
         mode="bilinear",
         align_corners=False,
     )
-    smooth = guided_blur(
-        pictures.float() / 255,
-        maps,
-        kernel_size=2 * round(window * longest / 2) + 1,
-        eps=epsilon,
-        border_type="replicate",  # a reflection needs a picture wider than the window
-        subsample=max(1, longest // _COEFFICIENTS),
-        separable=True,
-    )
-    return strongest(smooth, kept)
+    for number in range(rounds):
+        if number:
+            there = maps if kept is None else maps.masked_fill(~kept[..., None, None], -torch.inf)
+            maps = (_SHARPNESS * there).softmax(dim=1)
+        maps = guided_blur(
+            pictures.float() / 255,
+            maps,
+            kernel_size=2 * round(window * longest / 2) + 1,
+            eps=epsilon,
+            border_type="replicate",  # a reflection needs a picture wider than the window
+            subsample=max(1, longest // _COEFFICIENTS),
+            separable=True,
+        )
+    return strongest(maps, kept)

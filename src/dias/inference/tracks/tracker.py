@@ -15,7 +15,7 @@ from dias.backbones import Tokens
 from dias.data.samples import Skipped
 from dias.data.streams import StreamFrame
 from dias.errors import DiasError, SampleError, SettingError
-from dias.inference.looking import UNSEEN, USUAL_SIZE, Fit, Seen, see, seeing, winners
+from dias.inference.looking import ROUNDS, UNSEEN, USUAL_SIZE, Fit, Quality, Seen, see, seeing, winners
 from dias.models import ClipModel, ClipState, SlotOutput
 from dias.models.clip_frames import one_frame
 from dias.precision import arithmetic
@@ -56,7 +56,7 @@ class Tracker:
         batch: frames that the backbone sees at once.
         fit: "whole" squeezes the whole frame into the square, "centre" takes its largest centre square.
         seed: of the first frame's queries.
-        quality: of the masks' edges; "fine" lets a guided filter draw them to the frame's (docs/quality.md).
+        quality: of the masks' edges, as for `dias.inference.Segmenter`.
 
     Raises:
         DiasError: the model has no backbone.
@@ -72,7 +72,7 @@ class Tracker:
         batch: int = 8,
         fit: Fit = "whole",
         seed: int = 0,
-        quality: Literal["fast", "fine"] = "fast",
+        quality: Quality = "fast",
     ) -> None:
         backbone = model.image.backbone
         if backbone is None:
@@ -129,7 +129,7 @@ class Tracker:
     def _read(self, frame: StreamFrame) -> Seen | Skipped:
         name = f"frame {frame.number}"
         try:
-            guided = self.quality == "fine"
+            guided = self.quality != "fast"
             return see(frame.picture, name=name, size=self.size, fit=self.fit, guided=guided)
         except SampleError as error:
             return Skipped(name=name, reason=str(error))
@@ -152,12 +152,13 @@ class Tracker:
         decoded = output.decoder_attention
         maps: Tensor = output.attention[-1] if decoded is None else decoded
         kept = output.mask[0].cpu()
+        chosen = maps[0].float().cpu()[kept]
         slots = np.append(torch.nonzero(kept)[:, 0].numpy(), UNSEEN).astype(np.int32)  # the last: of UNSEEN
         return Tracked(
             number=frame.number,
             time=frame.time,
             picture=frame.picture,
-            labels=slots.take(winners(maps[0].float().cpu()[kept], seen, grid=grid), mode="wrap"),
+            labels=slots.take(winners(chosen, seen, grid=grid, rounds=ROUNDS[self.quality]), mode="wrap"),
             slots=output.slots[0].float().cpu().numpy(),
             kept=kept.numpy(),
         )
