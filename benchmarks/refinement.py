@@ -2,6 +2,7 @@
 
 python benchmarks/refinement.py [--checkpoint FILE] [--data data/scenes/test] [--every 1] [--name NAME]
 python benchmarks/refinement.py --choose [--data data/scenes/val]
+python benchmarks/refinement.py --picture docs/pictures/quality.webp
 
 What `dias segment` writes, at the pictures' own size. Milliseconds are CPU time of one thread, a picture at a
 time, the ways in turn, median over the pictures.
@@ -17,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from dias import load
@@ -24,10 +26,12 @@ from dias.data.samples import ImageSample
 from dias.data.sources import pictures_at
 from dias.data.transforms import as_tensor
 from dias.inference import Segmenter
+from dias.inference.looking import ROUNDS
 from dias.masks.guided import guided_label_map
 from dias.masks.resize import label_map
 from dias.metrics import boundary_f, segmentation_scores
 from dias.models import ImageModel
+from dias.viz import contact_sheet, overlay
 from harness import Row, markdown, save
 from shared_slots import Views, maps_of_views, shifted, tiled
 
@@ -44,12 +48,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/scenes/test"))
     parser.add_argument("--every", type=int, default=1, help="of so many pictures one is taken")
     parser.add_argument("--choose", action="store_true")
+    parser.add_argument("--picture", type=Path, help="draw the three qualities, and measure nothing")
     parser.add_argument("--name", default="refinement", help="of the result")
     given = parser.parse_args()
     torch.set_num_threads(1)
     source = pictures_at(given.data)
     samples = [source[index] for index in range(0, len(source), given.every)]
     model = load(given.checkpoint, device="cpu")
+    if given.picture:
+        draw(model, [*samples[:3], *(pictures_at("photos")[index] for index in (0, 2))], given.picture)
+        return
     rows = list(chosen_from(model, samples) if given.choose else ways(model, samples))
     print(markdown(rows))
     which = given.checkpoint or "the model that ships"
@@ -113,6 +121,19 @@ def _choice(map: str, window: str, epsilon: str, values: list[list[float]]) -> R
         **{title: f"{value:.1f}" for title, value in zip(TITLES, means, strict=True)},
         "mean of these": f"{np.mean(means):.1f}",
     }
+
+
+def draw(model: ImageModel, samples: list[ImageSample], out: Path) -> None:
+    """Pictures, and their masks by each quality."""
+    rows = []
+    for sample in samples:
+        row = [sample.image]
+        for quality in ROUNDS:
+            found = Segmenter(model, map="decoder", batch=1, quality=quality)([sample.image])[0]
+            row.append(overlay(sample.image, found.labels))
+        rows.append(row)
+    sheet = contact_sheet(rows, titles=["picture", *(f"--quality {quality}" for quality in ROUNDS)], size=224)
+    Image.fromarray(sheet).save(out, quality=88)
 
 
 def _looks(

@@ -124,8 +124,7 @@ def from_views(
         decode: likewise.
 
     Returns:
-        Slots of the b pictures; maps have the tokens of the first view, then of the second, and so on. Target,
-        reconstruction and error are left out.
+        Slots of the b pictures; maps have the tokens of the first view, then of the second, and so on.
 
     Raises:
         DiasError: as `ImageModel.from_tokens`.

@@ -42,7 +42,7 @@ def look_at_extremes(plan: Plan, run: Run, evaluation: Evaluation, folder: Path)
 
 def method_by_method(rows: Sequence[MethodRow]) -> str:
     """Of each method's first seed a part that opens: histograms, images looked at closely, every image."""
-    parts = []
+    parts: list[str] = []
     for row in rows:
         if not row.evaluations:
             continue
