@@ -62,7 +62,7 @@ details.method>summary{font-weight:600}
 .charts,.grid{grid-template-columns:minmax(0,1fr)}.chart{padding:.5rem}.wide img{width:680px;max-width:none}
 th,td{padding:.4rem .35rem}table.scores{font-size:.8rem}table.scores td,table.scores th{padding:.4rem .25rem}
 table.scores td:nth-child(-n+2){white-space:normal;text-align:left}
-table.scores th{white-space:normal}
+table.scores th{white-space:normal;font-size:.76rem}
 th:last-child,td:last-child{padding-right:0}
 table.facts th{white-space:normal}}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--muted:#444;--line:#bbb;
