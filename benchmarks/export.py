@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--every", type=int, default=1, help="of so many pictures one is measured")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch, torch.inference_mode():
+    with tempfile.TemporaryDirectory() as scratch:
+        # Not in inference mode: a graph of weights born there has no names of modules, which int8 asks for.
         model = load(given.checkpoint, device="cpu")
         files = exported(model, given.checkpoint, given.exported or Path(scratch))
         graph, threads = Graph(model), torch.get_num_threads()
@@ -57,7 +58,6 @@ def main() -> None:
     print(markdown([row for row in rows if "ARIfg" not in row]))
 
 
-@torch.inference_mode(False)
 def exported(model: ImageModel, checkpoint: Path, folder: Path) -> dict[str, Path]:
     """A file of each precision."""
     origin = Provenance(**describe(checkpoint)["provenance"])
@@ -69,6 +69,7 @@ def exported(model: ImageModel, checkpoint: Path, folder: Path) -> dict[str, Pat
     return files
 
 
+@torch.inference_mode()
 def masks(
     graph: Graph, runs: dict[str, Runtime], files: dict[str, Path], data: Path, every: int
 ) -> list[Row]:
@@ -121,6 +122,7 @@ def _found(runtime: Runtime, images: torch.Tensor) -> tuple[torch.Tensor, torch.
     return torch.from_numpy(kept), torch.from_numpy(attention)
 
 
+@torch.inference_mode()
 def speed(graph: Graph, runs: dict[str, Runtime], *, repeats: int) -> list[Row]:
     """Milliseconds of a batch, PyTorch and the files in turn."""
     rows: list[Row] = []

@@ -65,9 +65,10 @@ def main() -> None:
         seconds = walked(step, folder, surroundings)
         rows.append({"step": step.title, "command": f"`{shlex.join(step.words)}`", "s": f"{seconds:.1f}"})
         print(f"  {seconds:.1f} s", flush=True)
+    about = f"{pictures} own pictures, {given.steps} steps of training; seconds on the clock"
     total = sum(float(row["s"]) for row in rows)
     rows.append({"step": "all of it", "command": "", "s": f"{total:.1f}"})
-    save(given.out, rows, folder, surroundings, about=f"{pictures} own pictures; seconds on the clock")
+    save(given.out, rows, folder, surroundings, about=about)
 
 
 def own_things(folder: Path, photo: Path | None, pictures: Path | None) -> int:
