@@ -2,7 +2,7 @@
 
 python benchmarks/refinement.py [--checkpoint FILE] [--data data/scenes/test] [--every 1] [--name NAME]
 python benchmarks/refinement.py --choose [--data data/scenes/val]
-python benchmarks/refinement.py --picture docs/pictures/quality.webp
+python benchmarks/refinement.py --picture docs/quality.webp
 
 What `dias segment` writes, at the pictures' own size. Milliseconds are CPU time of one thread, a picture at a
 time, the ways in turn, median over the pictures.
