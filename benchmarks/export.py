@@ -16,6 +16,7 @@ import torch
 
 from dias import load
 from dias.checkpoints import describe
+from dias.data.part import Part
 from dias.data.sources import pictures_at
 from dias.evaluation import EvaluationConfig, rules_of
 from dias.evaluation.agreement import scores_by
@@ -39,13 +40,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/scenes/test"))
     parser.add_argument("--exported", type=Path, help="a folder that is thrown away if not given")
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--every", type=int, default=1, help="of so many pictures one is measured")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch, torch.inference_mode():
+    with tempfile.TemporaryDirectory() as scratch:
+        # Not in inference mode: a graph of weights born there has no names of modules, which int8 asks for.
         model = load(given.checkpoint, device="cpu")
         files = exported(model, given.checkpoint, given.exported or Path(scratch))
         graph, threads = Graph(model), torch.get_num_threads()
         runs = {name: Runtime(file, threads=threads) for name, file in files.items()}
-        rows = masks(graph, runs, files, given.data) + speed(graph, runs, repeats=given.repeats)
+        rows = masks(graph, runs, files, given.data, given.every) + speed(graph, runs, repeats=given.repeats)
     about = (
         f"{given.checkpoint}, {given.data}; percent, the aggregation's masks; then milliseconds a batch of "
         f"224 x 224 pixels, median (interquartile range) of {given.repeats}, {threads} thread(s)"
@@ -55,7 +58,6 @@ def main() -> None:
     print(markdown([row for row in rows if "ARIfg" not in row]))
 
 
-@torch.inference_mode(False)
 def exported(model: ImageModel, checkpoint: Path, folder: Path) -> dict[str, Path]:
     """A file of each precision."""
     origin = Provenance(**describe(checkpoint)["provenance"])
@@ -67,10 +69,15 @@ def exported(model: ImageModel, checkpoint: Path, folder: Path) -> dict[str, Pat
     return files
 
 
-def masks(graph: Graph, runs: dict[str, Runtime], files: dict[str, Path], data: Path) -> list[Row]:
+@torch.inference_mode()
+def masks(
+    graph: Graph, runs: dict[str, Runtime], files: dict[str, Path], data: Path, every: int
+) -> list[Row]:
     """ARIfg and so on of each variant, and how many pixels have another object than PyTorch's."""
     rules = rules_of("dias", view=graph.size)
-    reader = Reader(pictures_at(data, settings=[]), config=EvaluationConfig(rules=rules, batch=8))
+    source = pictures_at(data, settings=[])
+    source = Part(source, range(0, len(source), every))
+    reader = Reader(source, config=EvaluationConfig(rules=rules, batch=8))
     scores: dict[str, list[list[float]]] = {name: [] for name in ("PyTorch fp32", *runs)}
     kept: dict[str, list[float]] = {name: [] for name in scores}
     moved: dict[str, list[float]] = {name: [] for name in scores}
@@ -115,6 +122,7 @@ def _found(runtime: Runtime, images: torch.Tensor) -> tuple[torch.Tensor, torch.
     return torch.from_numpy(kept), torch.from_numpy(attention)
 
 
+@torch.inference_mode()
 def speed(graph: Graph, runs: dict[str, Runtime], *, repeats: int) -> list[Row]:
     """Milliseconds of a batch, PyTorch and the files in turn."""
     rows: list[Row] = []

@@ -39,7 +39,7 @@ def given(page: str, tiny: Path, folder: Path) -> dict[str, Any]:
         return {"model": model, "path": path, "path_of_json": folder / "clips.json"}
     if page == "docs/clevrer.md":
         (folder / "toys").symlink_to(ROOT / "tests" / "miniatures" / "clevrer")
-    if page == "docs/pretrained.md":
+    if page in ("docs/pretrained.md", "docs/quality.md"):
         Image.fromarray(np.zeros((60, 80, 3), dtype=np.uint8)).save(folder / "photo.jpg")
     if page == "docs/slots.md":
         (folder / "two").mkdir()

@@ -51,7 +51,9 @@ def test_from_the_command_to_the_tables(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     out = tmp_path / "out"
-    said = dias("compare", *words(files, out, "first", "second"), "--clustering", "--seeds", 42, 43)
+    said = dias(
+        "compare", *words(files, out, "first", "second"), "--clustering", "--closely", 1, "--seeds", 42, 43
+    )
     assert said.code == 0, said.err
     assert max(len(line) for line in said.out.splitlines() if "tables and pictures" not in line) <= 80
     with (out / "table.csv").open() as stream:
@@ -84,7 +86,18 @@ def test_from_the_command_to_the_tables(
     check_origins(out, found[0].provenance["hashes"]["checkpoint"])
     page = (out / "table.html").read_text()
     assert "http" not in page
-    assert page.count("data:image/webp;base64,") == 1
+    assert (
+        page.count("data:image/webp;base64,") == 1 + 2 * 2 * 2
+    )  # the grid; two looks a method, two pictures each
+    assert page.count('<details class="method"') == 2
+    for told in (
+        "Best images",
+        "Worst images",
+        "first: ARIfg, image by image",
+        "second: mIoU, image by image",
+    ):
+        assert told in page, told
+    assert "--closely 1" in page
     with Image.open(out / "grid.png") as grid:
         assert grid.width > 4 * 192
         assert json.loads(grid.text["provenance"])["revision"]

@@ -42,6 +42,10 @@ def compare(
         int | None, Option(min=14, help="Side in pixels of the ground truth; the protocol's if not given.")
     ] = None,
     pictures: Annotated[int, Option(min=0, help="Images in the grid of pictures.")] = 6,
+    closely: Annotated[
+        int,
+        Option(min=0, help="Images looked at closely on the page: of each method the best, and the worst."),
+    ] = 2,
     budget: Annotated[
         str | None, Option(help="How settings were searched for, in words for the caption.")
     ] = None,
@@ -84,6 +88,7 @@ def compare(
         evaluation=EvaluationConfig(rules=rules_of(protocol, **changed)),
         clustering=clustering,
         pictures=pictures,
+        closely=closely,
         **({} if budget is None else {"budget": budget}),
     )
     plan = make_plan(wish)

@@ -42,6 +42,11 @@ Size = Annotated[
     Option(min=14, help="Side in pixels of the square that the model sees; its own if not given."),
 ]
 
+Quality = Annotated[
+    Literal["fast", "fine", "best"],
+    Option(help="Of the masks' edges: fine lets them follow those of the picture, best does so twice."),
+]
+
 Weights = Annotated[str | None, Option(help="Local file or folder of the backbone's weights.")]
 
 Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N.")]

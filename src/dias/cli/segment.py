@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings, Device, Fit, MergeThreshold, Size, Weights
+from dias.cli.options import DataSettings, Device, Fit, MergeThreshold, Quality, Size, Weights
 
 
 def segment(
@@ -31,6 +31,7 @@ def segment(
         bool, Option("--compare", help="Also show first iteration, last without reduction, final.")
     ] = False,
     fit: Fit = "whole",
+    quality: Quality = "fast",
     threshold: MergeThreshold = None,
     batch: Annotated[int, Option(min=1, help="Pictures at once.")] = 16,
     size: Size = None,
@@ -64,7 +65,12 @@ def segment(
         model = model.with_threshold(told.threshold)
     shipped = checkpoint is None and size is None  # another size the decoder does not know
     segmenter = Segmenter(
-        model, map=map or ("decoder" if shipped else "aggregation"), size=size, batch=batch, fit=fit
+        model,
+        map=map or ("decoder" if shipped else "aggregation"),
+        size=size,
+        batch=batch,
+        fit=fit,
+        quality=quality,
     )
     with ProgressLine("segment", total=len(source)) as line:
 

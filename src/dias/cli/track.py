@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import Device, Fit, Map, MergeThreshold, Motion, Size, Weights
+from dias.cli.options import Device, Fit, Map, MergeThreshold, Motion, Quality, Size, Weights
 
 
 def track(
@@ -37,6 +37,7 @@ def track(
         ),
     ] = None,
     fit: Fit = "whole",
+    quality: Quality = "fast",
     threshold: MergeThreshold = None,
     motion: Motion = False,
     batch: Annotated[int, Option(min=1, help="Frames that the backbone sees at once; of a camera, one.")] = 8,
@@ -70,7 +71,7 @@ def track(
         model = model.with_threshold(told.threshold)
     if motion:
         model = model.with_motion(MotionConfig())
-    tracker = Tracker(model, map=map, size=size, batch=batch, fit=fit)
+    tracker = Tracker(model, map=map, size=size, batch=batch, fit=fit, quality=quality)
     origin = record(checkpoint=sha256(find(checkpoint)))
     with ProgressLine("track", total=expected(stream, seconds=seconds, every=every)) as line:
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from dias.comparison.caption import caption
+from dias.comparison.closely import method_by_method
 from dias.comparison.columns import Column, MethodRow
 from dias.comparison.plan import Plan
 from dias.comparison.tables import cells, checkpoints, sections
@@ -34,6 +35,7 @@ def comparison_page(
     parts.append(("notes", "How to read this", "".join(f"<p>{escape(one)}</p>" for one in notes)))
     if any(row.evaluations for row in rows):
         parts.append(("images", "Image by image", _spread(rows)))
+        parts.append(("methods", "Method by method", method_by_method(rows)))
     if grid is not None:
         parts.append(("grid", "The same images", _grid(grid)))
     failed = [f"{row.name}, {line}" for row in rows for line in row.failures]
@@ -73,7 +75,7 @@ def _spread(rows: Sequence[MethodRow]) -> str:
         charts.append(histogram_figure(values, beside=[], label=row.name, other="", title=title))
         charts.append(counts_figure(first, title=f"{row.name}: slots kept against true segments"))
     body = "".join(f'<div class="chart">{chart}</div>' for chart in charts)
-    about = "The first seed of each method; `dias eval --report` shows attention and merge trees of a run."
+    about = "The first seed of each method."
     return f'<p class="quiet">{escape(about)}</p><div class="charts">{body}</div>'
 
 

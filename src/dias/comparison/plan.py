@@ -41,6 +41,7 @@ class Wish:
         evaluation: rules of the measures.
         clustering: add the rows that need no training.
         pictures: rows of the grid.
+        closely: images that the page looks at closely, of each method the best and as many of the worst.
         budget: how the recipes' settings were searched for, in words.
     """
 
@@ -57,6 +58,7 @@ class Wish:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     clustering: bool = False
     pictures: int = 6
+    closely: int = 2
     budget: str = "none in this comparison, settings as the recipes have them"
 
 

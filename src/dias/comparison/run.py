@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dias.comparison.clip_measures import clip_evaluations, frames_per_second
+from dias.comparison.closely import look_at_extremes
 from dias.comparison.columns import MethodRow
 from dias.comparison.grid import write_grid
 from dias.comparison.measures import draw, evaluations, images_per_second, spread_out, training_free
@@ -69,6 +70,7 @@ def _row(plan: Plan, method: Method, trainings: Trainings) -> MethodRow:
             return _clip_row(plan, method, row, trained)
         found = evaluations(plan, trained, method.folder)
         speed = images_per_second(plan, trained[0], found[0], method.folder)
+        look_at_extremes(plan, trained[0], found[0], method.folder)
         draw(plan, trained[0], spread_out(found[0], plan.source, plan.wish.pictures), method.folder)
         return replace(
             row,

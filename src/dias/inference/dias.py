@@ -11,6 +11,7 @@ from PIL import Image
 
 from dias.checkpoints import describe, find, save_model
 from dias.data.images import read_image
+from dias.inference.looking import Quality
 from dias.inference.segment import Segmentation, Segmenter
 from dias.inference.shortcuts import load, shipped
 from dias.interop.hugging_face import CARD, WEIGHTS, checked, fetched, push, save_folder
@@ -45,6 +46,7 @@ class Dias:
         origin: where its weights come from, for whoever saves it again; this process when None.
         notes: of its checkpoint, likewise.
         card: its model card, likewise; a short one when None.
+        quality: of the masks' edges, as for `dias.inference.Segmenter`.
     """
 
     def __init__(
@@ -55,10 +57,11 @@ class Dias:
         origin: Provenance | None = None,
         notes: dict[str, Any] | None = None,
         card: str | None = None,
+        quality: Quality = "fast",
     ) -> None:
         self.model, self.map = model, map
         self.origin, self.notes, self.card = origin, notes, card
-        self._segmenter = Segmenter(model, map=map)
+        self._segmenter = Segmenter(model, map=map, quality=quality)
 
     @classmethod
     def from_pretrained(
@@ -73,6 +76,7 @@ class Dias:
         cache_dir: Path | None = None,
         force_download: bool = False,
         local_files_only: bool = False,
+        quality: Quality = "fast",
     ) -> "Dias":
         """Load a model; no code comes with it, and none is executed.
 
@@ -87,6 +91,7 @@ class Dias:
             cache_dir: the hub's cache.
             force_download: although it is there.
             local_files_only: do not ask the hub.
+            quality: as above.
 
         Raises:
             DiasError: there is no such model, it is damaged, or of other weights than its config.json says.
@@ -110,6 +115,7 @@ class Dias:
             origin=Provenance(**told["provenance"]),
             notes=told["notes"],
             card=card.read_text(encoding="utf-8") if card.is_file() else None,
+            quality=quality,
         )
 
     def __call__(self, images: Sequence[Picture]) -> Found:

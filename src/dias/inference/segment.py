@@ -17,7 +17,7 @@ from torch import Tensor
 from dias.data.images import as_rgb
 from dias.data.samples import ImageSource, Skipped, picture_of
 from dias.errors import DiasError, SampleError, SettingError
-from dias.inference.looking import UNSEEN, USUAL_SIZE, Fit, Seen, see, seeing, winners
+from dias.inference.looking import ROUNDS, UNSEEN, USUAL_SIZE, Fit, Quality, Seen, see, seeing, winners
 from dias.masks.boxes import boxes_from_labels
 from dias.models.image import ImageModel
 from dias.precision import arithmetic
@@ -84,8 +84,9 @@ class Segmenter:
 
     All pictures start from the same queries, drawn once from `seed`, so what is found in a picture does not
     depend on its place or its neighbours. Soft maps are resized to the picture, but to 512 pixels on its
-    longer side at most; larger masks are stretched from there without smoothing. Everything runs in the
-    backbone's precision: in bf16, what is found may differ in a pixel from what `dias eval` scores in fp32.
+    longer side at most (1024 where they follow edges); larger masks are stretched from there without
+    smoothing. Everything runs in the backbone's precision: in bf16, what is found may differ in a pixel from
+    what `dias eval` scores in fp32.
 
     Args:
         model: with its backbone; runs on the device that it is on.
@@ -95,6 +96,8 @@ class Segmenter:
         batch: pictures at once.
         fit: "whole" squeezes the whole picture into the square, "centre" takes its largest centre square.
         seed: of the queries.
+        quality: of the masks' edges (docs/quality.md). "fast" stretches the soft maps; "fine" lets a guided
+            filter draw them to the picture's edges; "best" does so twice.
 
     Raises:
         DiasError: the model has no backbone.
@@ -110,12 +113,13 @@ class Segmenter:
         batch: int = 16,
         fit: Fit = "whole",
         seed: int = 0,
+        quality: Quality = "fast",
     ) -> None:
         if model.backbone is None:
             raise DiasError("segmentation: the model has no backbone; load it with one (dias.load)")
         self.size = size or model.backbone.input_size or USUAL_SIZE
         self.model, self.backbone = model.eval(), seeing(model.backbone, self.size)
-        self.map, self.batch, self.fit, self.seed = map, batch, fit, seed
+        self.map, self.batch, self.fit, self.seed, self.quality = map, batch, fit, seed, quality
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.config.positions:
             raise SettingError(
@@ -191,7 +195,8 @@ class Segmenter:
             return Skipped(name=source.name(index), reason=f"cannot be read ({error})")
 
     def _see(self, image: UInt8[np.ndarray, "h w 3"], name: str) -> Seen:
-        return see(image, name=name, size=self.size, fit=self.fit)
+        guided = self.quality != "fast"
+        return see(image, name=name, size=self.size, fit=self.fit, guided=guided)
 
     def _segment(self, items: Sequence[Seen | Skipped], *, compare: bool) -> Iterator[Segmentation | Skipped]:
         seen = [item for item in items if isinstance(item, Seen)]
@@ -202,7 +207,9 @@ class Segmenter:
                 yield item
             else:
                 assert found is not None
-                yield _segmentation(item, found, number)  # one at a time: full-size masks are large
+                yield _segmentation(
+                    item, found, number, rounds=ROUNDS[self.quality]
+                )  # one at a time: full-size masks are large
                 number += 1
 
     @torch.inference_mode()
@@ -231,16 +238,16 @@ class Segmenter:
         )
 
 
-def _segmentation(seen: Seen, found: _Found, number: int) -> Segmentation:
+def _segmentation(seen: Seen, found: _Found, number: int, *, rounds: int) -> Segmentation:
     kept = found.kept[number]
     indices = torch.nonzero(kept)[:, 0]
-    labels = winners(found.final[number][kept], seen, grid=found.grid)
+    labels = winners(found.final[number][kept], seen, grid=found.grid, rounds=rounds)
     stages = None
     if found.first is not None and found.last is not None:
         slot_of = np.append(indices.numpy(), UNSEEN).astype(np.int32)  # the last answers for -1
         stages = Stages(
-            first=winners(found.first[number], seen, grid=found.grid),
-            last=winners(found.last[number], seen, grid=found.grid),
+            first=winners(found.first[number], seen, grid=found.grid, rounds=rounds),
+            last=winners(found.last[number], seen, grid=found.grid, rounds=rounds),
             final=slot_of[labels],
         )
     return Segmentation(

@@ -12,6 +12,7 @@ from PIL import Image
 from dias.checkpoints import CLIP_FORMAT, AnyModel, describe, load_clip_model, load_model
 from dias.data.images import read_image
 from dias.errors import SettingError
+from dias.inference.looking import Quality
 from dias.inference.segment import Segmentation, Segmenter
 from dias.models import ClipModel, ImageModel, following
 
@@ -88,6 +89,7 @@ def segment(
     map: Literal["aggregation", "decoder"] = "aggregation",
     size: int | None = None,
     fit: Literal["whole", "centre"] = "whole",
+    quality: Quality = "fast",
 ) -> Segmentation:
     """Find the objects in one picture; for many, `dias.inference.Segmenter` is quicker.
 
@@ -97,12 +99,13 @@ def segment(
         map: take the masks from the aggregation's map or the decoder's.
         size: side in pixels of the square that the model sees; what it was trained with when None.
         fit: squeeze the whole picture into it, or take the largest centre square.
+        quality: of the masks' edges, as for `Segmenter`.
 
     Raises:
         SampleError: the file is no picture that can be read.
         DiasError: nor is the array.
     """
-    segmenter = Segmenter(model, map=map, size=size, fit=fit)
+    segmenter = Segmenter(model, map=map, size=size, fit=fit, quality=quality)
     if isinstance(picture, str | Path):
         return replace(segmenter([read_image(Path(picture))])[0], name=Path(picture).name)
     return segmenter([picture])[0]

@@ -37,7 +37,17 @@ def label_map(
         part = slice(start, start + images)
         maps = attention[part].float().reshape(-1, n, *grid)
         large = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-        if kept is not None:  # only now: -inf times a weight of 0 would be NaN, which beats everything
-            large.masked_fill_(~kept[part, :, None, None], -torch.inf)
-        labels[part] = large.max(dim=1).indices  # several times faster than argmax on a CPU
+        labels[part] = strongest(large, None if kept is None else kept[part])
     return labels
+
+
+def strongest(maps: Float[Tensor, "b n H W"], kept: Bool[Tensor, "b n"] | None) -> Int64[Tensor, "b H W"]:
+    """Index of the largest map at each pixel among kept slots, the lower one of two that are equal.
+
+    Args:
+        maps: one a slot; those of slots that are not kept are overwritten.
+        kept: the slots that may win a pixel; all if None.
+    """
+    if kept is not None:  # only now: -inf times a weight of 0 would be NaN, which beats everything
+        maps.masked_fill_(~kept[..., None, None], -torch.inf)
+    return maps.max(dim=1).indices  # several times faster than argmax on a CPU

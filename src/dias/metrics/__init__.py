@@ -2,6 +2,7 @@
 
 from dias.metrics.ari import adjusted_rand_index
 from dias.metrics.average import Average, mean_and_deviation, mean_over_valid
+from dias.metrics.boundary import boundary_f
 from dias.metrics.contingency import Contingency, contingency_table
 from dias.metrics.growing import FrameCounts, GrowingContingency
 from dias.metrics.overlap import mean_best_overlap, mean_iou
@@ -18,6 +19,7 @@ __all__ = [
     "TrackScores",
     "TrackStream",
     "adjusted_rand_index",
+    "boundary_f",
     "box_iou",
     "contingency_table",
     "mean_and_deviation",

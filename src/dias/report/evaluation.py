@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dias.evaluation.results import METRIC_NAMES, METRICS, Evaluation, Results
+from dias.evaluation.results import METRIC_NAMES, METRICS, Evaluation, Metric, Results
 from dias.files import write_text
 from dias.report.figures import histogram_figure, pairs_figure
 from dias.report.looks import Looks, look
@@ -49,14 +49,7 @@ def write_evaluation_page(results: Results, looks: Sequence[Looks], out: Path) -
 def spread(results: Results) -> str:
     """How each score is spread over the images, and the slots kept against the true number."""
     first = results.evaluations[0]
-    charts = []
-    for metric in METRICS:
-        values = first.best_map.values(metric)
-        known = values[np.isfinite(values)].tolist()
-        if known:
-            title = f"{METRIC_NAMES[metric]}, image by image"
-            of = f"{METRIC_NAMES[metric]} of an image, percent"
-            charts.append(histogram_figure(known, beside=[], label="final", other="", title=title, of=of))
+    charts = histograms(first)
     charts.append(counts_figure(first, title="Slots kept against true segments"))
     about = (
         f"{len(first.names)} images; final masks, from the {first.best_map.map}'s map. Slots kept and true "
@@ -66,6 +59,25 @@ def spread(results: Results) -> str:
     return section(
         name="images", title="Image by image", about=about, body=f'<div class="charts">{body}</div>'
     )
+
+
+def histograms(evaluation: Evaluation, *, metrics: Sequence[Metric] = METRICS, of: str = "") -> list[str]:
+    """A histogram of each score over the images; of none that is not defined.
+
+    Args:
+        evaluation: what was found.
+        metrics: which scores.
+        of: whose they are, where a page shows several.
+    """
+    charts = []
+    for metric in metrics:
+        values = evaluation.best_map.values(metric)
+        known = values[np.isfinite(values)].tolist()
+        if known:
+            title = f"{of}{': ' if of else ''}{METRIC_NAMES[metric]}, image by image"
+            axis = f"{METRIC_NAMES[metric]} of an image, percent"
+            charts.append(histogram_figure(known, beside=[], label="final", other="", title=title, of=axis))
+    return charts
 
 
 def counts_figure(evaluation: Evaluation, *, title: str) -> str:
@@ -82,6 +94,14 @@ def counts_figure(evaluation: Evaluation, *, title: str) -> str:
 
 def every_image(evaluation: Evaluation) -> str:
     """All images with their scores, the worst first."""
+    images = len(evaluation.names)
+    less = "" if images <= _ROWS else f", the worst {_ROWS:,} of {images:,}"
+    about = f"Percent, lowest mBO first{less}."
+    return section(name="table", title="Every image", about=about, body=image_table(evaluation))
+
+
+def image_table(evaluation: Evaluation) -> str:
+    """Their table, behind a line that opens it."""
     row = evaluation.best_map
     shown = [metric for metric in METRICS if np.isfinite(row.values(metric)).any()]
     heads = ["image", *(METRIC_NAMES[metric] for metric in shown), "kept", "true"]
@@ -92,11 +112,7 @@ def every_image(evaluation: Evaluation) -> str:
         values += [str(evaluation.slots_kept[place]), str(evaluation.true_segments[place])]
         cells = "".join(f"<td>{value}</td>" for value in values)
         lines.append(f"<tr><td>{escape(evaluation.names[place])}</td>{cells}</tr>")
-    less = (
-        "" if len(order) == len(evaluation.names) else f", the worst {_ROWS:,} of {len(evaluation.names):,}"
-    )
-    about = f"Percent, lowest mBO first{less}."
-    return section(name="table", title="Every image", about=about, body=folded_table(heads, lines))
+    return folded_table(heads, lines)
 
 
 def folded_table(heads: Sequence[str], lines: Sequence[str]) -> str:

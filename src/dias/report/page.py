@@ -55,6 +55,8 @@ table.images td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:
 pre{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem;
 font-size:.82rem;line-height:1.45}
 summary{cursor:pointer}
+details.method{border-top:1px solid var(--line);padding:.7rem 0}
+details.method>summary{font-weight:600}
 @media (max-width:640px){main{padding-top:1.5rem}h1{font-size:1.5rem}
 .tiles{grid-template-columns:repeat(2,1fr)}
 .charts,.grid{grid-template-columns:minmax(0,1fr)}.chart{padding:.5rem}.wide img{width:680px;max-width:none}
@@ -65,8 +67,9 @@ th:last-child,td:last-child{padding-right:0}
 table.facts th{white-space:normal}}
 @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--muted:#444;--line:#bbb;
 --series-1:#1f6fb2;--series-2:#b3560b;--series-3:#2b7f4e;--series-4:#8a4fa3}nav{display:none}
-main{max-width:none;padding:0}h2{break-after:avoid}figure,.chart,tr{break-inside:avoid}body{font-size:11pt}
-.wide img{width:100%}}
+main{max-width:none;padding:0}h2,h3,summary,.quiet{break-after:avoid}figure,.chart,tr{break-inside:avoid}
+body{font-size:11pt}.wide img{width:100%}.scroll img{max-width:100%;height:auto}
+details.method::details-content{content-visibility:visible;height:auto}}
 """
 
 

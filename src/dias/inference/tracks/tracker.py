@@ -15,7 +15,7 @@ from dias.backbones import Tokens
 from dias.data.samples import Skipped
 from dias.data.streams import StreamFrame
 from dias.errors import DiasError, SampleError, SettingError
-from dias.inference.looking import UNSEEN, USUAL_SIZE, Fit, Seen, see, seeing, winners
+from dias.inference.looking import ROUNDS, UNSEEN, USUAL_SIZE, Fit, Quality, Seen, see, seeing, winners
 from dias.models import ClipModel, ClipState, SlotOutput
 from dias.models.clip_frames import one_frame
 from dias.precision import arithmetic
@@ -62,6 +62,7 @@ class Tracker:
         batch: frames that the backbone sees at once.
         fit: "whole" squeezes the whole frame into the square, "centre" takes its largest centre square.
         seed: of the first frame's queries.
+        quality: of the masks' edges, as for `dias.inference.Segmenter`.
 
     Raises:
         DiasError: the model has no backbone.
@@ -77,13 +78,14 @@ class Tracker:
         batch: int = 8,
         fit: Fit = "whole",
         seed: int = 0,
+        quality: Quality = "fast",
     ) -> None:
         backbone = model.image.backbone
         if backbone is None:
             raise DiasError("tracking: the model has no backbone; load it with one")
         self.size = size or backbone.input_size or USUAL_SIZE
         self.model, self.backbone = model.eval(), seeing(backbone, self.size)
-        self.map, self.batch, self.fit, self.seed = map, batch, fit, seed
+        self.map, self.batch, self.fit, self.seed, self.quality = map, batch, fit, seed, quality
         tokens = math.prod(self.backbone.grid(self.size, self.size))
         if map == "decoder" and tokens != model.image.config.positions:
             raise SettingError(
@@ -138,7 +140,8 @@ class Tracker:
     def _read(self, frame: StreamFrame) -> Seen | Skipped:
         name = f"frame {frame.number}"
         try:
-            return see(frame.picture, name=name, size=self.size, fit=self.fit)
+            guided = self.quality != "fast"
+            return see(frame.picture, name=name, size=self.size, fit=self.fit, guided=guided)
         except SampleError as error:
             return Skipped(name=name, reason=str(error))
 
@@ -165,7 +168,7 @@ class Tracker:
             number=frame.number,
             time=frame.time,
             picture=frame.picture,
-            labels=slots.take(winners(maps[kept], seen, grid=grid), mode="wrap"),
+            labels=slots.take(winners(maps[kept], seen, grid=grid, rounds=ROUNDS[self.quality]), mode="wrap"),
             slots=output.slots[0].float().cpu().numpy(),
             kept=kept.numpy(),
             attention=maps.numpy(),
