@@ -31,6 +31,7 @@ def run(engine: Engine, config: ServingConfig, *, host: str, port: int) -> None:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()  # whoever reads the line that follows may come at once
     except OSError as error:
         listening.close()
         raise DiasError(

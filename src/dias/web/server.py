@@ -92,6 +92,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             place.bind((host, port))
+            place.listen()  # whoever reads the line that follows may come at once
         except OSError as error:
             raise DiasError(
                 f"app: cannot listen on {host} port {port} ({error.strerror or error}); take another --port"
