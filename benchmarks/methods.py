@@ -1,0 +1,48 @@
+"""The table of docs/compare.md out of a finished comparison: scores of all methods, and what they cost.
+
+dias compare scenes-cpu dinosaur-mlp-cpu ... --clustering --set training.steps=1500 --out runs/compare
+python benchmarks/methods.py runs/compare
+"""
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from harness import Row, markdown, save
+
+SCORES = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU"}
+
+
+def main() -> None:
+    """Read, print, save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("comparison", type=Path)
+    folder = parser.parse_args().comparison
+    found = json.loads((folder / "comparison.json").read_text())
+    rows = [_row(method) for method in (*found["methods"], *found["training_free"])]
+    made = found["provenance"]
+    words = shlex.split(made["command"])
+    data, first = words[words.index("--eval") + 1], found["methods"][0]
+    about = (
+        f"{data}, percent; {first['steps']:.0f} steps of 32 pictures, seeds {first['seeds']}; "
+        f"trained by revision {made['revision'][:8]}"
+    )
+    print(markdown(rows))
+    print(save("methods", rows, about=about))
+
+
+def _row(method: dict[str, Any]) -> Row:
+    cells: Row = {"method": method["method"]}
+    cells |= {name: f"{100 * method[key]:.1f}" for key, name in SCORES.items()}
+    cells["slots"] = "" if method["slots_kept"] is None else f"{method['slots_kept']:.1f}"
+    trained = "training_cpu_seconds" in method
+    cells["CPU minutes"] = f"{method['training_cpu_seconds'] / 60:.1f}" if trained else ""
+    cells["GB"] = f"{method['peak_memory_bytes'] / 1e9:.2f}" if trained else ""
+    cells["weights (M)"] = f"{method['trained_parameters'] / 1e6:.2f}" if trained else ""
+    return cells
+
+
+if __name__ == "__main__":
+    main()
