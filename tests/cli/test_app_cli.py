@@ -6,7 +6,7 @@ import pytest
 
 from dias.cli.app import app
 from dias.errors import CheckpointError, DiasError
-from dias.web.server import listening
+from dias.serving.listening import listening
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +25,6 @@ def test_a_port_that_is_taken_is_said() -> None:
         port = other.getsockname()[1]
         with (
             pytest.raises(DiasError, match=f"cannot listen on 127.0.0.1 port {port} .*take another --port"),
-            listening("127.0.0.1", port),
+            listening("127.0.0.1", port, verb="app"),
         ):
             pass

@@ -1,11 +1,11 @@
 """dias app."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import Device, Weights
+from dias.cli.options import Device, Host, MapOrShipped, Port, Weights
 
 
 def app(
@@ -16,17 +16,9 @@ def app(
             "model that ships with DIAS."
         ),
     ] = None,
-    host: Annotated[str, Option(help="Address to listen on; others than this machine reach 0.0.0.0.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
-    map: Annotated[
-        Literal["aggregation", "decoder"] | None,
-        Option(
-            help="Whose attention gives the masks; decoder is slower. If not given: aggregation, but decoder "
-            "for the model that ships."
-        ),
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    map: MapOrShipped = None,
     megabytes: Annotated[float, Option(min=0.001, help="That a file may have.")] = 32,
     pixels: Annotated[int, Option(min=1, help="That a picture, or a frame, may have.")] = 24_000_000,
     seconds: Annotated[float, Option(min=0.1, help="That a clip may last.")] = 30,
@@ -43,7 +35,9 @@ def app(
 
     from dias.errors import DiasError, how_to_install
 
-    missing = [library for library in ("gradio", "uvicorn") if find_spec(library) is None]
+    missing = [
+        library for library in ("gradio", "prometheus_client", "uvicorn") if find_spec(library) is None
+    ]
     if missing:  # not imported yet: the server tells Gradio first where files go
         raise DiasError(f"app: {missing[0]} is not installed; run: {how_to_install('app')}")
     from dias.web.finder import open_finder

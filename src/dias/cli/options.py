@@ -25,13 +25,25 @@ Motion = Annotated[
     bool,
     Option(
         "--motion",
-        help="Expect slots where they were heading: alike things that cross keep their slots.",
+        help="Expect slots where they were heading, for alike things that cross.",
     ),
 ]
 
 Map = Annotated[
     Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")
 ]
+
+MapOrShipped = Annotated[
+    Literal["aggregation", "decoder"] | None,
+    Option(
+        help="Whose attention gives the masks; decoder is slower. If not given: aggregation, but decoder "
+        "for the model that ships."
+    ),
+]
+
+Host = Annotated[str, Option(help="Address to listen on; others than this machine reach 0.0.0.0.")]
+
+Port = Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")]
 
 Fit = Annotated[
     Literal["whole", "centre"], Option(help="Squeeze the whole picture, or take its centre square.")

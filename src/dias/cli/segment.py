@@ -1,11 +1,11 @@
 """dias segment."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings, Device, Fit, MergeThreshold, Quality, Size, Weights
+from dias.cli.options import DataSettings, Device, Fit, MapOrShipped, MergeThreshold, Quality, Size, Weights
 
 
 def segment(
@@ -20,13 +20,7 @@ def segment(
     ],
     out: Annotated[Path, Option(help="Folder for the results.")] = Path("segments"),
     data_set: DataSettings = None,
-    map: Annotated[
-        Literal["aggregation", "decoder"] | None,
-        Option(
-            help="Whose attention gives the masks; decoder is slower. If not given: aggregation, but decoder "
-            "for the model that ships."
-        ),
-    ] = None,
+    map: MapOrShipped = None,
     compare: Annotated[
         bool, Option("--compare", help="Also show first iteration, last without reduction, final.")
     ] = False,

@@ -5,17 +5,15 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import Device, Weights
+from dias.cli.options import Device, Host, Port, Weights
 
 
 def serve(
     model: Annotated[
         Path, Argument(help="A .safetensors file, the folder of a run, or what `dias export onnx` wrote.")
     ],
-    host: Annotated[str, Option(help="Address to listen on; others than this machine reach 0.0.0.0.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
     batch: Annotated[int, Option(min=1, help="Pictures at once, of all requests.")] = 8,
     wait: Annotated[float, Option(min=0, help="Seconds that a picture waits for others.")] = 0.005,
     waiting: Annotated[int, Option(min=1, help="Pictures that may wait; more are refused (503).")] = 64,

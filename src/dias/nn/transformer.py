@@ -1,4 +1,4 @@
-"""A pre-norm Transformer decoder without biases, with the attention map of a layer where it is wanted."""
+"""Pre-norm Transformer layers, with the attention map of a layer where it is wanted."""
 
 import torch
 import torch.nn.functional as F
@@ -115,8 +115,49 @@ def _mix(
     return mixed
 
 
+class EncoderLayer(nn.Module):
+    """Attention and feed-forward, each behind its norm; what they add is dropped out in training."""
+
+    def __init__(self, dim: int, *, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = Attention(dim, heads=heads)
+        self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        x: Float[Tensor, "b m c"],
+        kept: Bool[Tensor, "b k"],
+        *,
+        asking: int | None = None,
+    ) -> Float[Tensor, "b q c"]:
+        """One layer.
+
+        Args:
+            x: all tokens, which are looked at.
+            kept: those that are not are not seen.
+            asking: only so many of the last tokens look, and are given; all if None.
+        """
+        normed, own = self.norm_attention(x), slice(None if asking is None else -asking, None)
+        looked = self.attention(normed[:, own], normed, kept=kept)
+        return self._feed_forward(x[:, own] + self.dropout(looked))
+
+    def with_map(
+        self, x: Float[Tensor, "b m c"], kept: Bool[Tensor, "b m"]
+    ) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b m m"]]:
+        """One layer, and how tokens share their attention, averaged over heads; the first m sum to 1."""
+        normed = self.norm_attention(x)
+        looked, attention = self.attention.with_map(normed, normed, kept=kept)
+        return self._feed_forward(x + self.dropout(looked)), attention
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        summed: Tensor = x + self.dropout(self.mlp(self.norm_mlp(x)))
+        return summed
+
+
 class DecoderLayer(nn.Module):
-    """Self-attention, cross-attention to slots, feed-forward; each behind its norm.
+    """Without biases: self-attention, cross-attention to slots, feed-forward; each behind its norm.
 
     Args:
         first_norm: False leaves out the norm before self-attention (it then stands before the whole stack,

@@ -1,57 +1,43 @@
 """Train a rollouter: it predicts several frames from its own predictions, and the error of all counts."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import Annotated
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from dias.config import STRICT, Fraction
-from dias.errors import DiasError, TrainingError
+from dias.config import STRICT
+from dias.errors import DiasError
 from dias.nn.decoders.from_slots import ExplainsAlone
 from dias.prediction.rollouter import Rollouter, RollouterConfig
 from dias.prediction.windows import SlotWindows
-from dias.training.schedule import learning_rate_share
+from dias.training.fitting import FittingConfig, batches, descend
 
 _LEAST_SPREAD = 1e-3  # of a channel of slots that hardly changes
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class FitConfig:
-    """How a rollouter is trained: Adam, linear warm-up, half a cosine, no weight decay (the paper).
+class FitConfig(FittingConfig):
+    """How a rollouter is trained, on batches of windows; without weight decay (the paper).
 
     The paper takes about 450,000 steps of 128 windows at 2e-4; these defaults are for minutes on one core.
 
     Attributes:
-        steps: of the optimizer.
-        batch: windows a step, drawn in shuffled passes over all.
-        lr: its peak.
-        warmup: share of the steps in which it rises.
-        floor: share of the peak at the end.
         predicted: frames that are predicted from a window's first `burn_in`, each from those before it.
         stride: from frame to frame of a window, in the clip's own frames.
         features_weight: of the error of what the frozen decoder makes of predicted slots, against what it
             makes of the true ones, beside the error of slots; 0 leaves it out.
         features_frames: of a window's predicted frames are decoded, drawn anew each step; all cost much.
         clip: largest norm of the gradient; None: any (the paper).
-        seed: of first weights, order, dropout and decoded frames.
     """
 
-    steps: PositiveInt = 1000
-    batch: PositiveInt = 32
-    lr: PositiveFloat = 1e-3
-    warmup: Fraction = 0.05
-    floor: Fraction = 1e-3
     predicted: PositiveInt = 10
     stride: PositiveInt = 1
     features_weight: NonNegativeFloat = 0.0
     features_frames: PositiveInt = 1
-    clip: Annotated[float, Field(gt=0)] | None = None
-    seed: NonNegativeInt = 42
+    clip: PositiveFloat | None = None
 
 
 def fit(
@@ -93,21 +79,12 @@ def fit(
         torch.manual_seed(config.seed)
         model = rollouter.build(slot_dim=windows.slots.shape[3]).train()
         _standardise(model, windows)
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
-        share = partial(learning_rate_share, steps=config.steps, warmup=config.warmup, floor=config.floor)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
-        for chosen in _batches(len(windows), config):
-            slots, kept = windows.slots[chosen], windows.kept[chosen]
-            loss = window_loss(model, slots, kept, config, decoder=decoder)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            if config.clip is not None:
-                torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-            optimizer.step()
-            schedule.step()
-            on_step(float(loss.detach()))
-        if not bool(loss.isfinite()):
-            raise TrainingError("the predictor's loss is not a number; lower --lr")
+
+        def loss_of(chosen: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+            return window_loss(model, windows.slots[chosen], windows.kept[chosen], config, decoder=decoder)
+
+        rows = batches(len(windows), config)
+        descend(model, rows, loss_of, config, whose="predictor", clip=config.clip, on_step=on_step)
     return model.eval()
 
 
@@ -161,10 +138,3 @@ def _standardise(model: Rollouter, windows: SlotWindows) -> None:
     known = windows.slots[windows.kept]
     model.centre.copy_(known.mean(dim=0))
     model.spread.copy_(known.std(dim=0, correction=0).clamp(min=_LEAST_SPREAD))
-
-
-def _batches(count: int, config: FitConfig) -> list[Int64[Tensor, " _"]]:
-    """Places of each step's windows; a batch may reach into the next pass."""
-    wanted = config.steps * config.batch
-    passes = [torch.randperm(count) for _ in range(-(-wanted // count))]
-    return list(torch.cat(passes)[:wanted].view(config.steps, config.batch))

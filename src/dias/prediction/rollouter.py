@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT, Fraction
 from dias.errors import DiasError, SettingError
-from dias.nn.transformer import Attention
+from dias.nn.transformer import EncoderLayer
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -69,7 +69,10 @@ class Rollouter(nn.Module):
         self.register_buffer("spread", torch.ones(slot_dim))
         self.register_buffer("times", sines(config.burn_in, config.width), persistent=False)
         self.slot_in = nn.Linear(slot_dim, config.width)
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(
+            EncoderLayer(config.width, heads=config.heads, hidden=config.hidden, dropout=config.dropout)
+            for _ in range(config.layers)
+        )
         self.norm_out = nn.LayerNorm(config.width)
         self.slot_out = nn.Linear(config.width, slot_dim)
         if config.residual:
@@ -86,8 +89,8 @@ class Rollouter(nn.Module):
         seen = kept.flatten(1, 2)
         seen = seen | ~seen.any(dim=1, keepdim=True)  # without anything to see, a softmax would be NaN
         for layer in self.layers[:-1]:
-            x = layer(x, x, seen)
-        last = self.layers[-1](x[:, -number:], x, seen)  # nobody asks what became of the frames before
+            x = layer(x, seen)
+        last = self.layers[-1](x, seen, asking=number)  # nobody asks what became of the frames before
         found: Tensor = self.slot_out(self.norm_out(last)) * self.spread
         found = found + (slots[:, -1] if self.config.residual else self.centre)
         return found.masked_fill(~kept[:, -1, :, None], 0.0)
@@ -135,24 +138,3 @@ def sines(times: int, width: int) -> Float[Tensor, "t w"]:
     rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     angles = torch.arange(times)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
-
-
-class _Layer(nn.Module):
-    """A pre-norm layer: look at all that is seen, think."""
-
-    def __init__(self, config: RollouterConfig) -> None:
-        super().__init__()
-        width = config.width
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = Attention(width, heads=config.heads)
-        self.mlp = nn.Sequential(nn.Linear(width, config.hidden), nn.GELU(), nn.Linear(config.hidden, width))
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(
-        self, x: Float[Tensor, "b k w"], memory: Float[Tensor, "b m w"], seen: Bool[Tensor, "b m"]
-    ) -> Float[Tensor, "b k w"]:
-        """`x` is `memory`, or some of it."""
-        looked = self.attention(self.norm_attention(x), self.norm_attention(memory), kept=seen)
-        x = x + self.dropout(looked)
-        thought: Tensor = x + self.dropout(self.mlp(self.norm_mlp(x)))
-        return thought

@@ -1,25 +1,22 @@
 """A trained rollouter as a file: safetensors with JSON in its header. Loading executes nothing."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from torch import Tensor
 
 from dias.checkpoints import find
 from dias.config import from_dict, to_dict
-from dias.errors import CheckpointError, DiasError
-from dias.files import sha256, write_atomic
+from dias.errors import CheckpointError
+from dias.files import sha256
 from dias.prediction.fit import FitConfig
 from dias.prediction.rollouter import Rollouter, RollouterConfig
-from dias.provenance import record
 from dias.slots.alike import check_alike
+from dias.slots.fitted import load_fitted, save_fitted
 from dias.slots.header import Extraction, SlotHeader
 
 FORMAT = "dias-predictor-1"
-_AGAIN = "train it again: `dias predict train`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +107,8 @@ def save_rollouter(file: Path, trained: TrainedRollouter, *, notes: dict[str, An
         "fit": to_dict(trained.fit),
         "fingerprint": trained.fingerprint,
         "notes": notes or {},
-        "provenance": record().to_dict(),
     }
-    state = {name: value.detach().contiguous() for name, value in trained.rollouter.state_dict().items()}
-    content = save(state, metadata={"format": FORMAT, "about": json.dumps(about)})
-    write_atomic(file, lambda stream: stream.write(content))
+    save_fitted(file, trained.rollouter, about, format=FORMAT)
 
 
 def load_rollouter(file: Path) -> TrainedRollouter:
@@ -123,28 +117,17 @@ def load_rollouter(file: Path) -> TrainedRollouter:
     Raises:
         CheckpointError: there is none, or it is damaged, or no rollouter.
     """
-    try:
-        with safe_open(file, framework="pt") as opened:
-            header = opened.metadata() or {}
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no dict)
-    except FileNotFoundError:
-        raise CheckpointError(file, "does not exist", do=_AGAIN) from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(file, f"is no readable safetensors file ({error})", do=_AGAIN) from None
-    if header.get("format") != FORMAT:
-        raise CheckpointError(file, f"has format {header.get('format')!r}, expected {FORMAT!r}", do=_AGAIN)
-    try:
-        about = json.loads(header["about"])
-        config = from_dict(RollouterConfig, about["rollouter"], where="rollouter")
-        rollouter = config.build(slot_dim=int(about["slot_dim"]))
-        rollouter.load_state_dict(state)
-        return TrainedRollouter(
-            rollouter=rollouter.eval(),
-            extraction=from_dict(Extraction, about["extraction"], where="extraction"),
-            checkpoint_name=str(about["checkpoint_name"]),
-            fit=from_dict(FitConfig, about["fit"], where="fit"),
-            fingerprint=str(about["fingerprint"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, DiasError) as error:
-        why = str(error).splitlines()[0]
-        raise CheckpointError(file, f"is damaged ({why})", do=_AGAIN) from None
+    return load_fitted(file, _trained, format=FORMAT, again="dias predict train")
+
+
+def _trained(about: dict[str, Any], state: dict[str, Tensor]) -> TrainedRollouter:
+    config = from_dict(RollouterConfig, about["rollouter"], where="rollouter")
+    rollouter = config.build(slot_dim=int(about["slot_dim"]))
+    rollouter.load_state_dict(state)
+    return TrainedRollouter(
+        rollouter=rollouter.eval(),
+        extraction=from_dict(Extraction, about["extraction"], where="extraction"),
+        checkpoint_name=str(about["checkpoint_name"]),
+        fit=from_dict(FitConfig, about["fit"], where="fit"),
+        fingerprint=str(about["fingerprint"]),
+    )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -17,36 +17,28 @@ from dias.reasoning.keeping import Keeper
 from dias.reasoning.network import NetworkConfig, Reasoner, Told
 from dias.reasoning.questions import PREDICTIVE, UNKNOWN, Decisions, Language
 from dias.reasoning.vocabulary import PADDING
-from dias.training.schedule import learning_rate_share
+from dias.training.fitting import FittingConfig
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class FitConfig:
-    """How a network is trained: Adam, linear warm-up, half a cosine.
+class FitConfig(FittingConfig):
+    """How a network is trained, on batches of decisions.
 
     Attributes:
-        steps: of the optimizer.
-        batch: decisions a step, drawn in shuffled passes over all.
-        lr: its peak.
-        warmup: share of the steps in which it rises.
-        floor: share of the peak at the end.
         choice_weight: of the binary cross-entropy of choices beside the cross-entropy of answers.
         weight_decay: of Adam (decoupled); 0 as published.
         keep_every: steps between two writings of the state that a stopped training goes on from.
         precision: bf16 means mixed precision, and float32 on a processor that has no bf16.
-        seed: of first weights, order and dropout.
     """
 
     steps: PositiveInt = 240_000
     batch: PositiveInt = 256
-    lr: PositiveFloat = 1e-3
     warmup: Fraction = 0.1
     floor: Fraction = 0.0
     choice_weight: NonNegativeFloat = 1.0
     weight_decay: NonNegativeFloat = 0.0
     keep_every: PositiveInt = 1_000
     precision: Precision = "bf16"
-    seed: NonNegativeInt = 42
 
 
 def fit(
@@ -117,9 +109,8 @@ def fit(
 
 def _prepare(optimizer: torch.optim.Optimizer, config: FitConfig, step: int) -> None:
     """Rate, gradients and random numbers of a step: all functions of seed and step."""
-    share = learning_rate_share(step, steps=config.steps, warmup=config.warmup, floor=config.floor)
     for group in optimizer.param_groups:
-        group["lr"] = config.lr * share
+        group["lr"] = config.lr * config.share(step)
     optimizer.zero_grad()
     torch.manual_seed(config.seed * config.steps + step)
 
@@ -168,7 +159,11 @@ def _loss(told: Told, asked: Decisions, rows: Int64[Tensor, " b"], *, choice: fl
 
 
 def _batches(count: int, config: FitConfig) -> Iterator[Int64[Tensor, " b"]]:
-    """Rows of each step, in passes; a batch may reach into the next pass."""
+    """As `dias.training.fitting.batches`, drawn as they are needed and from a source of their own.
+
+    All at once would be half a gigabyte at the published length, and a training that goes on must not depend
+    on what else was drawn.
+    """
     generator = torch.Generator().manual_seed(config.seed)
     rest = torch.zeros(0, dtype=torch.int64)
     for _ in range(config.steps):

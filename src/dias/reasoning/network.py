@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dias.config import STRICT, Fraction
 from dias.errors import SettingError
-from dias.nn.transformer import Attention
+from dias.nn.transformer import EncoderLayer
 from dias.reasoning.evidence import View
 from dias.reasoning.questions import Lengths
 from dias.reasoning.vocabulary import PADDING
@@ -97,7 +97,10 @@ class Reasoner(nn.Module):
         self.question_places = nn.Parameter(_SPREAD * torch.randn(lengths.question, width))
         self.choice_places = nn.Parameter(_SPREAD * torch.randn(lengths.choice, width))
         self.cls = nn.Parameter(_SPREAD * torch.randn(1, width))
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(
+            EncoderLayer(width, heads=config.heads, hidden=config.hidden, dropout=config.dropout)
+            for _ in range(config.layers)
+        )
         self.norm = nn.LayerNorm(width)
         self.to_answers = _answering(width, config.answer_hidden, answers)
         self.to_right = _answering(width, config.answer_hidden, 1)
@@ -130,10 +133,10 @@ class Reasoner(nn.Module):
         tokens, there = self._tokens(slots, kept, question, choice)
         maps = []
         for layer in self.layers:
-            assert isinstance(layer, _Layer)
+            assert isinstance(layer, EncoderLayer)
             if attention:
                 tokens, map = layer.with_map(tokens, there)
-                maps.append(map)
+                maps.append(map[:, :, 0])  # CLS's
             else:
                 tokens = layer(tokens, there)
         answer = self.norm(tokens[:, 0])
@@ -158,35 +161,6 @@ class Reasoner(nn.Module):
             parts.append(rearrange(seen, "b t n w -> b (t n) w"))
             there.append(rearrange(kept, "b t n -> b (t n)"))
         return torch.cat(parts, dim=1), torch.cat(there, dim=1)
-
-
-class _Layer(nn.Module):
-    """Self-attention and feed-forward, each behind its norm."""
-
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.norm_self, self.norm_mlp = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self.attention = Attention(config.width, heads=config.heads)
-        self.mlp = nn.Sequential(
-            nn.Linear(config.width, config.hidden), nn.GELU(), nn.Linear(config.hidden, config.width)
-        )
-        self.drop = nn.Dropout(config.dropout)
-
-    def forward(self, x: Float[Tensor, "b m w"], there: Bool[Tensor, "b m"]) -> Float[Tensor, "b m w"]:
-        normed = self.norm_self(x)
-        return self._feed_forward(x + self.drop(self.attention(normed, normed, kept=there)))
-
-    def with_map(
-        self, x: Float[Tensor, "b m w"], there: Bool[Tensor, "b m"]
-    ) -> tuple[Float[Tensor, "b m w"], Float[Tensor, "b m"]]:
-        """The same, and how the first token shares its attention, averaged over heads."""
-        normed = self.norm_self(x)
-        mixed, map = self.attention.with_map(normed, normed, kept=there)
-        return self._feed_forward(x + self.drop(mixed)), map[:, :, 0]
-
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        summed: Tensor = x + self.drop(self.mlp(self.norm_mlp(x)))
-        return summed
 
 
 def _answering(width: int, hidden: int, outputs: int) -> nn.Sequential:

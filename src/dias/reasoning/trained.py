@@ -1,20 +1,14 @@
 """A trained network and what it must be given, as one safetensors file. Loading executes nothing."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float64
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from dias.config import from_dict, to_dict
-from dias.errors import CheckpointError, DiasError
-from dias.files import write_atomic
-from dias.provenance import record
 from dias.reasoning.evidence import Evidence
 from dias.reasoning.fit import answered
 from dias.reasoning.network import Reasoner
@@ -22,6 +16,7 @@ from dias.reasoning.questions import Decisions, Language, Lengths
 from dias.reasoning.recipe import ReasoningRecipe
 from dias.reasoning.vocabulary import Vocabulary
 from dias.slots.alike import check_alike
+from dias.slots.fitted import load_fitted, save_fitted
 from dias.slots.header import Extraction
 
 FORMAT = "dias-reasoning-1"
@@ -95,11 +90,8 @@ def save_reasoner(file: Path, trained: TrainedReasoner, *, notes: dict[str, Any]
         "fingerprint": trained.fingerprint,
         "predictor": trained.predictor,
         "notes": notes or {},
-        "provenance": record().to_dict(),
     }
-    state = {name: value.detach().cpu().contiguous() for name, value in trained.network.state_dict().items()}
-    content = save(state, metadata={"format": FORMAT, "about": json.dumps(about)})
-    write_atomic(file, lambda stream: stream.write(content))
+    save_fitted(file, trained.network, about, format=FORMAT)
 
 
 def load_reasoner(file: Path) -> TrainedReasoner:
@@ -108,21 +100,7 @@ def load_reasoner(file: Path) -> TrainedReasoner:
     Raises:
         CheckpointError: there is none, or it is damaged, or something else.
     """
-    again = "train it again: `dias reason train`"
-    try:
-        with safe_open(file, framework="pt") as opened:
-            header = opened.metadata() or {}
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no dict)
-    except FileNotFoundError:
-        raise CheckpointError(file, "does not exist", do=again) from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(file, f"is no readable safetensors file ({error})", do=again) from None
-    if header.get("format") != FORMAT:
-        raise CheckpointError(file, f"has format {header.get('format')!r}, expected {FORMAT!r}", do=again)
-    try:
-        return _trained(json.loads(header["about"]), state)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, DiasError) as error:
-        raise CheckpointError(file, f"is damaged ({str(error).splitlines()[0]})", do=again) from None
+    return load_fitted(file, _trained, format=FORMAT, again="dias reason train")
 
 
 def _trained(about: dict[str, Any], state: dict[str, Tensor]) -> TrainedReasoner:

@@ -1,22 +1,19 @@
 """A trained head and what it must be given, as one safetensors file. Loading executes nothing."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from torch import Tensor
 
 from dias.config import from_dict, to_dict
-from dias.errors import CheckpointError, DiasError
-from dias.files import write_atomic
-from dias.provenance import record
+from dias.errors import DiasError
 from dias.recognition.fit import FitConfig
 from dias.recognition.head import Answers, RecognitionHead
 from dias.recognition.objects import Objects
 from dias.slots.alike import check_alike
+from dias.slots.fitted import load_fitted, save_fitted
 from dias.slots.header import Extraction
 from dias.slots.read import SlotFiles
 
@@ -120,11 +117,8 @@ def save_head(file: Path, trained: TrainedHead, *, notes: dict[str, Any] | None 
         "iou": trained.iou,
         "fingerprint": trained.fingerprint,
         "notes": notes or {},
-        "provenance": record().to_dict(),
     }
-    state = {name: value.detach().contiguous() for name, value in trained.head.state_dict().items()}
-    content = save(state, metadata={"format": FORMAT, "about": json.dumps(about)})
-    write_atomic(file, lambda stream: stream.write(content))
+    save_fitted(file, trained.head, about, format=FORMAT)
 
 
 def load_head(file: Path) -> TrainedHead:
@@ -133,33 +127,21 @@ def load_head(file: Path) -> TrainedHead:
     Raises:
         CheckpointError: there is none, or it is damaged, or no head.
     """
-    again = "train it again: `dias recognise train`"
-    try:
-        with safe_open(file, framework="pt") as opened:
-            header = opened.metadata() or {}
-            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no dict)
-    except FileNotFoundError:
-        raise CheckpointError(file, "does not exist", do=again) from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(file, f"is no readable safetensors file ({error})", do=again) from None
-    if header.get("format") != FORMAT:
-        raise CheckpointError(file, f"has format {header.get('format')!r}, expected {FORMAT!r}", do=again)
-    try:
-        about = json.loads(header["about"])
-        fitted = from_dict(FitConfig, about["fit"], where="fit")
-        classes = tuple(int(one["number"]) for one in about["classes"])
-        head = RecognitionHead(slot_dim=int(about["slot_dim"]), classes=len(classes), dropout=fitted.dropout)
-        head.load_state_dict(state)
-        return TrainedHead(
-            head=head.eval(),
-            classes=classes,
-            names={int(number): str(name) for number, name in about["names"].items()},
-            extraction=from_dict(Extraction, about["extraction"], where="extraction"),
-            slot_dim=int(about["slot_dim"]),
-            fit=fitted,
-            iou=float(about["iou"]),
-            fingerprint=str(about["fingerprint"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, DiasError) as error:
-        why = str(error).splitlines()[0]
-        raise CheckpointError(file, f"is damaged ({why})", do=again) from None
+    return load_fitted(file, _trained, format=FORMAT, again="dias recognise train")
+
+
+def _trained(about: dict[str, Any], state: dict[str, Tensor]) -> TrainedHead:
+    fitted = from_dict(FitConfig, about["fit"], where="fit")
+    classes = tuple(int(one["number"]) for one in about["classes"])
+    head = RecognitionHead(slot_dim=int(about["slot_dim"]), classes=len(classes), dropout=fitted.dropout)
+    head.load_state_dict(state)
+    return TrainedHead(
+        head=head.eval(),
+        classes=classes,
+        names={int(number): str(name) for number, name in about["names"].items()},
+        extraction=from_dict(Extraction, about["extraction"], where="extraction"),
+        slot_dim=int(about["slot_dim"]),
+        fit=fitted,
+        iou=float(about["iou"]),
+        fingerprint=str(about["fingerprint"]),
+    )

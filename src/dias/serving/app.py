@@ -51,7 +51,8 @@ def create_app(engine: Engine, config: ServingConfig | None = None) -> FastAPI:
     _add_state(app, batcher, metrics)
     _add_problems(app)
     known = {"/segment", "/health", "/ready", "/metrics", "/openapi.json", "/docs"}
-    app.add_middleware(Limits, config=config)
+    too_much = f"a request may have {config.bytes:,} bytes; send fewer pictures"
+    app.add_middleware(Limits, bytes=config.bytes, seconds=config.upload_seconds, too_much=too_much)
     app.add_middleware(Counted, metrics=metrics, paths=lambda: known)
     return app
 

@@ -8,7 +8,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dias.serving.metrics import Metrics
-from dias.serving.settings import ServingConfig
 
 
 class Limits:
@@ -16,11 +15,13 @@ class Limits:
 
     Args:
         app: what is behind it.
-        config: bytes and seconds that a body may have.
+        bytes: that a body may have.
+        seconds: that it may take to arrive.
+        too_much: what is said of one that is larger.
     """
 
-    def __init__(self, app: ASGIApp, config: ServingConfig) -> None:
-        self.app, self.config = app, config
+    def __init__(self, app: ASGIApp, *, bytes: int, seconds: float, too_much: str) -> None:
+        self.app, self.bytes, self.seconds, self.too_much = app, bytes, seconds, too_much
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, its body counted."""
@@ -31,7 +32,7 @@ class Limits:
 
     def _counted(self, receive: Receive) -> Receive:
         arrived, whole = 0, False
-        until = time.monotonic() + self.config.upload_seconds
+        until = time.monotonic() + self.seconds
 
         async def counted() -> Message:
             nonlocal arrived, whole
@@ -40,13 +41,12 @@ class Limits:
             try:
                 message = await asyncio.wait_for(receive(), timeout=max(until - time.monotonic(), 0.001))
             except TimeoutError:
-                seconds = f"{self.config.upload_seconds:g} seconds"
-                raise _cut_off(408, f"the request did not arrive within {seconds}") from None
+                line = f"the request did not arrive within {self.seconds:g} seconds"
+                raise _cut_off(408, line) from None
             arrived += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if arrived > self.config.bytes:
-                most = f"{self.config.bytes:,} bytes"
-                raise _cut_off(413, f"a request may have {most}; send fewer pictures")
+            if arrived > self.bytes:
+                raise _cut_off(413, self.too_much)
             return message
 
         return counted

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from starlette.exceptions import HTTPException
+from dias.serving.limits import Limits
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -33,6 +33,7 @@ _POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; "
     "form-action 'self'; base-uri 'self'"
 )
+_SECONDS = 120.0  # that a file may take to arrive
 _HEADERS = {
     "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
@@ -49,8 +50,8 @@ class Gate:
     """
 
     def __init__(self, app: App, *, most: int) -> None:
-        self.app, self.most = app, most
-        self._too_much = f"a file may have {most / 2**20:.3g} MB"
+        self.most, self._too_much = most, f"a file may have {most / 2**20:.3g} MB"
+        self.app = Limits(app, bytes=most, seconds=_SECONDS, too_much=self._too_much)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -63,20 +64,7 @@ class Gate:
         elif _length(scope) > self.most:
             await _refuse(send, 413, self._too_much)
         else:
-            await self.app(scope, self._counted(receive), _with_headers(send))
-
-    def _counted(self, receive: Receive) -> Receive:
-        arrived = 0
-
-        async def counted() -> Message:
-            nonlocal arrived
-            message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > self.most:  # a body whose length was not told
-                raise HTTPException(413, self._too_much, headers={"connection": "close"})
-            return message
-
-        return counted
+            await self.app(scope, receive, _with_headers(send))
 
 
 def take_uploads_alone(file: Any) -> None:

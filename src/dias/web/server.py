@@ -1,22 +1,17 @@
 """Listens, says where, and ends when it is told to; what was uploaded is gone by then."""
 
 import os
-import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import uvicorn
 from fastapi import FastAPI
 
-from dias.errors import DiasError
+from dias.serving.listening import address, answer_until_told, listening
 from dias.web.finder import Finder
 from dias.web.gate import Gate
 from dias.web.settings import PageConfig
 
-_CONNECTIONS = 256  # at once; more are refused by uvicorn (503)
+_GRACE = 3  # seconds that answers may take when the server is told to end
 _SLACK = 2**20  # bytes of a request that are not of its file
 
 
@@ -64,37 +59,10 @@ def run(finder: Finder, config: PageConfig, *, host: str, port: int) -> None:
     Raises:
         DiasError: the address cannot be had.
     """
-    with listening(host, port) as place, TemporaryDirectory(prefix="dias-app-") as uploads:
-        settings = uvicorn.Config(
-            create_app(finder, config, uploads=Path(uploads)),
-            log_level="warning",
-            server_header=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_graceful_shutdown=3,
-        )
-        name = f"[{host}]" if place.family == socket.AF_INET6 else host
-        print(f"page on http://{name}:{place.getsockname()[1]} ({finder.name})", flush=True)
-        # uvicorn stops in good order at the first signal, then raises it again: that is no failure here
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(settings).run(sockets=[place])
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that is bound.
-
-    Raises:
-        DiasError: the address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as place:
-        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            place.bind((host, port))
-            place.listen()  # whoever reads the line that follows may come at once
-        except OSError as error:
-            raise DiasError(
-                f"app: cannot listen on {host} port {port} ({error.strerror or error}); take another --port"
-            ) from None
-        yield place
+    with (
+        listening(host, port, verb="app") as place,
+        TemporaryDirectory(prefix="dias-app-") as uploads,
+    ):
+        app = create_app(finder, config, uploads=Path(uploads))
+        print(f"page on {address(place)} ({finder.name})", flush=True)
+        answer_until_told(app, place, grace=_GRACE)
