@@ -1,6 +1,6 @@
 """A stranger's path, timed: install, segment an own photo, train on an own folder, open the page.
 
-python benchmarks/strangers_path.py --folder /tmp/stranger [--photo FILE] [--pictures FOLDER] [--steps 500]
+python benchmarks/strangers_path.py --folder ../stranger [--photo FILE] [--pictures FOLDER] [--steps 500]
 
 Needs Python alone: the package is installed into a new environment in a new folder, from this checkout, and
 DIAS_CACHE lies there too, so weights are fetched as for the first time (pip's own cache is used unless
