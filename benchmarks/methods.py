@@ -1,7 +1,7 @@
 """The table of docs/compare.md out of a finished comparison: scores of all methods, and what they cost.
 
 dias compare scenes-cpu dinosaur-mlp-cpu ... --clustering --set training.steps=1500 --out runs/compare
-python benchmarks/methods.py runs/compare
+python benchmarks/methods.py runs/compare [--name methods]
 """
 
 import argparse
@@ -19,18 +19,21 @@ def main() -> None:
     """Read, print, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("comparison", type=Path)
-    folder = parser.parse_args().comparison
+    parser.add_argument("--name", default="methods", help="of the table")
+    given = parser.parse_args()
+    folder: Path = given.comparison
     found = json.loads((folder / "comparison.json").read_text())
     rows = [_row(method) for method in (*found["methods"], *found["training_free"])]
     made = found["provenance"]
     words = shlex.split(made["command"])
     data, first = words[words.index("--eval") + 1], found["methods"][0]
+    changed = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
     about = (
         f"{data}, percent; {first['steps']:.0f} steps of 32 pictures, seeds {first['seeds']}; "
-        f"trained by revision {made['revision'][:8]}"
+        f"changed for all: {', '.join(changed) or 'nothing'}; trained by revision {made['revision'][:8]}"
     )
     print(markdown(rows))
-    print(save("methods", rows, about=about))
+    print(save(given.name, rows, about=about))
 
 
 def _row(method: dict[str, Any]) -> Row:

@@ -1,10 +1,12 @@
 """When does reducing redundancy pay? Scores against the number of slots, with and without it, and for rivals.
 
 python benchmarks/redundancy.py runs/sweep/* [--data data/scenes/test] [--plot docs/redundancy.png]
+python benchmarks/redundancy.py runs/sweep/* --as-trained --name redundancy-rivals --plot rivals.png
 
 Each run's folder says in its recipe which method it is (`METHODS`) and how many slots it has; runs of the
 same method and number, of several seeds, are averaged. A run of DIAS is measured in the ways of `ways_of`, on
-the same weights. A rival needs a line in `METHODS` only where its recipe's first words do not name it.
+the same weights, unless `--as-trained`: then every run is measured in the one way in which it was trained. A
+rival needs a line in `METHODS` only where its recipe's first words do not name it.
 """
 
 import argparse
@@ -64,9 +66,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/scenes/test"))
     parser.add_argument("--plot", type=Path, default=Path("docs/redundancy.png"))
     parser.add_argument("--name", default="redundancy")
+    parser.add_argument("--as-trained", action="store_true", help="one way a run: to compare methods")
     given = parser.parse_args()
     source = images_of(config_for(given.data, use="evaluate", settings=[]).build())
-    asked = [(way, one) for run in given.runs for way, one in ways_of(run)]
+    asked = [(way, one) for run in given.runs for way, one in ways_of(run, as_trained=given.as_trained)]
     config = EvaluationConfig(rules=rules_of("dias", size=224), maps=("aggregation", "decoder"))
     found = evaluate_all([one for _, one in asked], source, config=config).evaluations
     points = [_point(way, one.model, result) for (way, one), result in zip(asked, found, strict=True)]
@@ -83,12 +86,12 @@ def main() -> None:
     print(given.plot)
 
 
-def ways_of(run: Path) -> list[tuple[str, Candidate]]:
-    """A run's model; one of DIAS also with less of the method, or more, on the same weights."""
+def ways_of(run: Path, *, as_trained: bool) -> list[tuple[str, Candidate]]:
+    """A run's model; one of DIAS also with more or less of the method on the same weights, if asked."""
     recipe = read_recipe(str(run / "recipe.yaml"))
     own = next((label for label, holds in METHODS if holds(recipe)), recipe.about.split(" (")[0])
     given, aggregation = candidate(run), recipe.model.aggregation
-    if own not in (DIAS, PLAIN):
+    if as_trained or own not in (DIAS, PLAIN):
         return [(own, given)]
     assert isinstance(aggregation, AggregationConfig)
     if own == PLAIN:

@@ -62,7 +62,7 @@ def _backbone(told: Mapping | None) -> str:
 def _metrics(out: Path, *, beside: Path | None) -> str:
     titles = ["test set", "images", "model", *(METRIC_NAMES[metric] for metric in _SHOWN), "kept", "true"]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    names = {"new": "**this one**"} | ({"old": beside.stem} if beside else {})
+    names = {"new": "**this one**"} | ({"old": "the one before"} if beside else {})
     for title in SETS:
         for label, name in names.items():
             found = Results.load(out / "results" / f"{title.replace(' ', '-')}-{label}.json").evaluations[0]

@@ -131,7 +131,7 @@ def test_from_scenes_to_a_card_and_again_without_measuring_twice(
     card = (tmp_path / "out/model/README.md").read_text()
     for told in (
         "| in distribution | 3 | **this one** | 50.0",
-        "| photo backgrounds | 3 | old | 50.0",
+        "| photo backgrounds | 3 | the one before | 50.0",
         "abacus",
         "40 of 32 pictures; best: step 20",
         "1,234 trained",
