@@ -20,7 +20,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def main() -> None:
     ):
         print(f"{step.title}: {shlex.join(step.words)}", flush=True)
         seconds = walked(step, folder, surroundings)
-        rows.append({"step": step.title, "command": f"`{shlex.join(step.words)}`", "s": f"{seconds:.1f}"})
+        rows.append({"step": step.title, "command": f"`{told(step.words, folder)}`", "s": f"{seconds:.1f}"})
         print(f"  {seconds:.1f} s", flush=True)
     about = f"{pictures} own pictures, {given.steps} steps of training; seconds on the clock"
     total = sum(float(row["s"]) for row in rows)
@@ -159,37 +159,42 @@ def save(
 ) -> None:
     """Write the result; the installed package says where it ran, this checkout of which revision."""
     ask = "import json; from dias.provenance import record; print(json.dumps(record().to_dict()))"
-    told = subprocess.run(
+    asked = subprocess.run(
         ("python", "-c", ask), cwd=folder, env=surroundings, capture_output=True, text=True, check=True
     )
-    origin = json.loads(told.stdout)
+    origin = json.loads(asked.stdout)
     revision = subprocess.run(
         ("git", "-C", HOME, "rev-parse", "HEAD"), capture_output=True, text=True, check=False
     ).stdout.strip()
     origin["revision"] = revision or "unknown"
-    origin["command"] = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    text = json.dumps({"about": about, "rows": _without(rows), "provenance": origin}, indent=2)
+    origin["command"] = told([Path(sys.argv[0]).name, *sys.argv[1:]], folder)
     part = out.with_suffix(".part")
-    part.write_text(text.replace(str(folder), "FOLDER") + "\n", encoding="utf-8")
+    part.write_text(
+        json.dumps({"about": about, "rows": rows, "provenance": origin}, indent=2) + "\n", "utf-8"
+    )
     part.replace(out)
     print(out)
 
 
-def _without(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The machine's own paths mean nothing elsewhere."""
-    names = {str(HOME): "CHECKOUT", sys.executable: "python3"}
-    for row in rows:
-        for path, name in names.items():
-            row["command"] = row["command"].replace(path, name)
-    return rows
+def told(words: Sequence[str], folder: Path) -> str:
+    """A command as others may read it: where things lie on this machine is left out."""
+    places = {sys.executable: "python3", str(folder): "FOLDER", str(HOME): "CHECKOUT"}
+    return shlex.join(_without_place(word, places) for word in words)
+
+
+def _without_place(word: str, places: dict[str, str]) -> str:
+    for place, name in places.items():
+        word = word.replace(place, name)
+    option, equals, value = word.rpartition("=")
+    return option + equals + (Path(value).name if value.startswith("/") else value)
 
 
 def _extras() -> dict[str, list[str]]:
     """Those that the package has, as its settings name them."""
     import tomllib
 
-    told = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))
-    return told["project"]["optional-dependencies"]
+    project = tomllib.loads((HOME / "pyproject.toml").read_text(encoding="utf-8"))
+    return project["project"]["optional-dependencies"]
 
 
 def _there_is(verb: str, folder: Path, surroundings: dict[str, str]) -> bool:

@@ -59,3 +59,20 @@ def test_it_starts_from_an_empty_folder_and_own_things(path: ModuleType, tmp_pat
     assert kept["PATH"].startswith(str(tmp_path / "venv" / "bin"))
     assert kept["PIP_NO_CACHE_DIR"] == "1"
     assert "PYTHONPATH" not in kept
+
+
+def test_the_result_names_no_place_of_this_machine(path: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    words = [
+        sys.executable,
+        "-m",
+        "venv",
+        f"{path.HOME}[app]",
+        "--photo",
+        "/home/me/my cat.jpg",
+        "--out=/a/r.json",
+    ]
+    said = path.told([*words, f"{folder}/x", "http://127.0.0.1:3/a/b"], folder)
+    assert said == (
+        "python3 -m venv 'CHECKOUT[app]' --photo 'my cat.jpg' --out=r.json FOLDER/x http://127.0.0.1:3/a/b"
+    )

@@ -112,5 +112,3 @@ def test_settings_that_cannot_go_on_are_refused() -> None:
     ContinuityConfig(iterations=1).check(AggregationConfig(reduction=False))
     with pytest.raises(SettingError, match=r"enter: 0\.1 is below leave, 0\.2"):
         ContinuityConfig(enter=0.1, leave=0.2).check(AggregationConfig())
-    with pytest.raises(SettingError, match=r"counted: True is not known after the first frame"):
-        ContinuityConfig().check(AggregationConfig(counted=True))

@@ -111,7 +111,7 @@ def test_a_tree_shows_its_cut() -> None:
 def test_a_difference_is_sorted_and_adds_up(tmp_path: Path) -> None:
     one, other = an_evaluation(0), an_evaluation(1, checkpoint="runs/two/best.safetensors")
     found = difference(one, other)
-    assert found.names == ("one/best.safetensors", "two/best.safetensors")
+    assert found.names == ("one", "two")
     expected = dict(zip(NAMES, other.rows[0].mbo - one.rows[0].mbo, strict=True))
     assert list(found.images) == sorted(NAMES, key=lambda name: -expected[name])
     np.testing.assert_array_equal(found.change, [expected[name] for name in found.images])
@@ -146,6 +146,20 @@ def test_only_what_is_alike_is_compared() -> None:
     same = difference(one, one)
     assert same.names == ("A (best.safetensors)", "B (best.safetensors)")
     assert (same.change == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        ("runs/a/best.safetensors", "runs/b/best.safetensors", ("a", "b")),
+        ("src/pretrained/model.safetensors", "models/cpu.safetensors", ("pretrained", "cpu")),
+        ("x/42/best.safetensors", "y/42/best.safetensors", ("x/42", "y/42")),
+        ("run/best.safetensors", "run/last.safetensors", ("best.safetensors", "last.safetensors")),
+    ],
+)
+def test_two_models_are_called_by_what_tells_them_apart(one: str, other: str, names: tuple[str, str]) -> None:
+    found = difference(an_evaluation(checkpoint=one), an_evaluation(checkpoint=other))
+    assert found.names == names
 
 
 @pytest.mark.parametrize("after", [None, 3])

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from dias.backbones import Tokens
@@ -44,9 +44,16 @@ def explained_at_once(
         mask=torch.stack([one.mask for one in outputs], dim=1).flatten(0, 1),
         attention=[],
         attention_logits=[],
+        stand_in=_stood(outputs),
     )
     found = image.explain(flat, seen, image.reduce_features(seen.features), generator=generator)
     return [_with_explanation(one, found, at, of=frames) for at, one in enumerate(outputs)]
+
+
+def _stood(outputs: list[SlotOutput]) -> Int64[Tensor, "bt n"] | None:
+    """What each slot stands in, where slots are counted: in all frames, or in none."""
+    found = [one.stand_in for one in outputs if one.stand_in is not None]
+    return torch.stack(found, dim=1).flatten(0, 1) if found else None
 
 
 def _with_explanation(output: SlotOutput, found: SlotOutput, at: int, *, of: int) -> SlotOutput:

@@ -12,6 +12,7 @@ from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.models.pictures import check_pictures, pictures_of_tokens
 from dias.nn.decoders.from_slots import Explained, ExplainsAlone
+from dias.nn.slots.aggregation import AggregationConfig
 
 _AT_ONCE = 16  # frames
 
@@ -35,13 +36,19 @@ def explains_alone(model: ImageModel) -> ExplainsAlone:
     """The model's decoder, if slots are all that it needs.
 
     Raises:
-        DiasError: it is not; says which kinds are.
+        DiasError: it is not; says which kinds are. Or it counts merged slots.
     """
     if not isinstance(model.decoder, ExplainsAlone):
         raise DiasError(
             f"prediction: a decoder of kind {model.config.decoder.kind} needs the tokens that it "
             "explains, or says of none whose it is, so predicted slots cannot be decoded; random_ar, "
             "broadcast_mlp, slot_mixer and pixel_broadcast can"
+        )
+    aggregation = model.config.aggregation
+    if isinstance(aggregation, AggregationConfig) and aggregation.reduction and aggregation.counted:
+        raise DiasError(
+            "prediction: this model's decoder meets a merged slot once for each that it stands for "
+            "(model.aggregation.counted), which predicted slots do not tell; take a model trained without"
         )
     return model.decoder
 

@@ -19,6 +19,7 @@ from dias.report.sections import contents, evaluated
 from dias.viz import contact_sheet
 
 Panels = Sequence[np.ndarray]
+_USUAL = ("best.safetensors", "last.safetensors", "model.safetensors")  # in a run's folder, in a model's
 Draw = Callable[[str], tuple[Panels, Panels]]  # of an image's name: what each of the two shows
 
 
@@ -219,10 +220,19 @@ def _error(change: Float64[np.ndarray, " images"]) -> float:
 
 
 def _told_apart(one: str, other: str) -> tuple[str, str]:
-    """Names of checkpoints as short as they differ; A and B where they do not."""
-    paths = [Path(one).parts, Path(other).parts]
+    """Names of checkpoints as short as they differ; A and B where they do not.
+
+    A run's checkpoint, or a model's, is called by its folder where that tells the two apart.
+    """
+    folders = [_folder(Path(one)), _folder(Path(other))]
+    paths = [each.parts for each in (folders if folders[0] != folders[1] else (Path(one), Path(other)))]
     for length in range(1, max(map(len, paths)) + 1):
         short = ["/".join(parts[-length:]) for parts in paths]
         if short[0] != short[1]:
             return short[0], short[1]
     return f"A ({Path(one).name})", f"B ({Path(other).name})"
+
+
+def _folder(checkpoint: Path) -> Path:
+    usual = checkpoint.name in _USUAL and checkpoint.parent.name
+    return checkpoint.parent if usual else checkpoint.with_suffix("")

@@ -32,7 +32,7 @@ def decode(
         generator: as the decoder takes it.
     """
     if stand_in is not None:
-        return _decode_counted(decoder, slots, target, stand_in=stand_in, generator=generator)
+        return _decode_counted(decoder, slots, kept, target, stand_in=stand_in, generator=generator)
     learned = {} if presence is None else {"presence": presence}
     decoded: Decoded = decoder(slots, kept, target, generator=generator, **learned)
     return decoded
@@ -41,6 +41,7 @@ def decode(
 def _decode_counted(
     decoder: nn.Module,
     slots: Float[Tensor, "b n d"],
+    kept: Bool[Tensor, "b n"],
     target: Target,
     *,
     stand_in: Int64[Tensor, "b n"],
@@ -54,6 +55,7 @@ def _decode_counted(
     Args:
         decoder: of any kind.
         slots: one vector an object; those that were merged into others mean nothing.
+        kept: which of them there are; of a clip's slots that are not, some stand for nothing (`go_on`).
         target: what is explained.
         stand_in: number of the slot that each one was merged into, its own where it was not.
         generator: as the decoder takes it.
@@ -62,8 +64,7 @@ def _decode_counted(
         What the decoder says, with the attention of all that a slot stands for added up in its place.
     """
     copies = slots.gather(1, stand_in[..., None].expand_as(slots))
-    everyone = torch.ones_like(stand_in, dtype=torch.bool)
-    decoded: Decoded = decoder(copies, everyone, target, generator=generator)
+    decoded: Decoded = decoder(copies, kept.gather(1, stand_in), target, generator=generator)
     if decoded.attention is None:
         return decoded
     places = stand_in[..., None].expand_as(decoded.attention)

@@ -67,8 +67,8 @@ class Aggregated:
         logits: of each round's attention; -inf where a slot is not kept.
         presence: 1 where a slot is kept and 0 elsewhere, with a gradient to what decided it; None if nothing
             that learns did.
-        stand_in: number of the slot that each one was merged into, its own where it was not; None if the
-            decoder is to meet every slot that is kept once.
+        stand_in: number of the slot that each one was merged into, its own where it was not (or has left, and
+            is not kept); None if the decoder is to meet every slot that is kept once.
         penalties: what this aggregation wants minimised beside the model's loss, weighted, by name.
     """
 

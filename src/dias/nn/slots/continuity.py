@@ -43,15 +43,13 @@ class ContinuityConfig:
         """See whether an aggregation can go on after the first frame.
 
         Raises:
-            SettingError: it leaves no round before the reduction, weighs merged slots by their number, or
-                slots would come in below the limit at which they go.
+            SettingError: it leaves no round before the reduction, or slots would come in below the limit at
+                which they go.
         """
         if aggregation.reduction and aggregation.reinitialization and self.iterations < 2:
             raise SettingError(
                 "model.continuity.iterations", self.iterations, "leaves no round before the reduction"
             )
-        if aggregation.counted:
-            raise SettingError("model.image.aggregation.counted", True, "is not known after the first frame")
         if self.enter < self.leave:
             raise SettingError("model.continuity.enter", self.enter, f"is below leave, {self.leave}")
 
@@ -152,19 +150,20 @@ def go_on(
         slots, scores = parts(slots, keys, values, bias=bias)
         logits.append(scores)
 
-    there, held, born = torch.ones_like(kept), torch.zeros_like(kept[:, 0]), queries
+    there, held, born, stand_in = torch.ones_like(kept), torch.zeros_like(kept[:, 0]), queries, None
     if wanted:
         evidence = Evidence(attention=logits[-1].softmax(dim=1), tokens=keys)
         next_ = _succession(aggregation, config, slots, evidence, kept, reduce)
         slots, born = merge(next_.members, slots), merge(next_.members, queries)
         there, held = next_.kept, next_.held
+        stand_in = _stand_in(next_) if chosen.counted else None
         if not again:
             logits[-1] = _summed(logits[-1], next_)
     if again:
         start = straight_through(slots, born) if chosen.bilevel else slots
         slots, scores = parts(start, keys, values, there, bias)
         logits.append(scores)
-    return Aggregated(slots=slots, kept=there, logits=logits), held
+    return Aggregated(slots=slots, kept=there, logits=logits, stand_in=stand_in), held
 
 
 def _succession(
@@ -198,6 +197,13 @@ def _clusters(
         return agglomerate(slots, threshold)
     tree = dendrogram(slots)
     return tree.after(threshold.merges(tree, evidence))
+
+
+def _stand_in(next_: Succession) -> Int64[Tensor, "b n"]:
+    """The slot that each one goes on in; its own where its cluster has left, which then is not kept."""
+    within = next_.members > 0
+    own = torch.arange(within.shape[1], device=within.device).expand(within.shape[:2])
+    return torch.where(within.any(dim=1), within.long().argmax(dim=1), own)
 
 
 def _summed(logits: Float[Tensor, "b n m"], next_: Succession) -> Float[Tensor, "b n m"]:
