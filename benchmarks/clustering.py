@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dias.backbones.frozen import Tokens
+from dias.backbones import Tokens
 from dias.data.sources import open_source
 from dias.evaluation.clustering import METHODS, cluster_maps
 from dias.evaluation.protocol import ClusteringConfig, EvaluationConfig, rules_of

@@ -19,6 +19,7 @@ from dias.evaluation.views import Reader
 from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.nn.decoders import Target
+from dias.nn.decoders.counted import decode
 from dias.nn.slots.aggregation import Aggregated, Aggregation
 from dias.nn.slots.dendrogram import Dendrogram, dendrogram
 from dias.nn.slots.thresholds import Automatic, Evidence
@@ -156,7 +157,7 @@ def _scores(
     grid: tuple[int, int],
     masks: Int64[Tensor, "b h w"],
 ) -> dict[Metric, Float64[Tensor, " b"]]:
-    decoded = model.decode(found.slots, found.kept, Target(tokens=target))
+    decoded = decode(model.decoder, found.slots, found.kept, Target(tokens=target), stand_in=found.stand_in)
     assert decoded.attention is not None
     return scores_of(decoded.attention, found.kept, grid, masks)
 

@@ -21,6 +21,7 @@ from dias.config import from_dict
 from dias.evaluation.results import METRIC_NAMES, Metric
 from dias.models.image import ImageModel
 from dias.nn.decoders import Target
+from dias.nn.decoders.counted import decode
 from dias.nn.slots.aggregation import Aggregation, AggregationConfig
 from dias.nn.slots.redundancy import merge, merge_matrix
 from dias.nn.slots.thresholds import Evidence, Threshold
@@ -76,7 +77,7 @@ class Ways:
         return slots.gather(1, self.first[..., None].expand_as(slots))
 
     def _maps(self, slots: Float[Tensor, "b n d"], kept: Bool[Tensor, "b n"]) -> Maps:
-        maps = self.model.decode(slots, kept, Target(tokens=self.target)).attention
+        maps = decode(self.model.decoder, slots, kept, Target(tokens=self.target)).attention
         assert maps is not None
         return maps, kept
 

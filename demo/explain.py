@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from PIL import Image
 from scipy.cluster.hierarchy import dendrogram as draw_tree
 from scipy.cluster.hierarchy import linkage
@@ -252,7 +253,7 @@ def _gridded(picture: Picture, grid: tuple[int, int]) -> Picture:
     return drawn
 
 
-def _rendered(figure: plt.Figure) -> Picture:
+def _rendered(figure: Figure) -> Picture:
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     plt.close(figure)
