@@ -62,6 +62,8 @@ def main() -> None:
     parser.add_argument("--name", default="thresholds")
     parser.add_argument("--photos", type=Path, help="also a PNG of the sample photos, by the first one")
     given = parser.parse_args()
+    if len({folder.name for folder in (given.val, *given.data)}) <= len(given.data):
+        parser.error("two sets have the same name; the table could not tell them apart")
     models = [load_model(path) for path in given.checkpoints]
     if given.photos:
         _draw_photos(models[0], given.photos)
