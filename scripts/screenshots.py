@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 300_000
+POINTED = (0.58, 0.42)  # at an object of the picture: right and down, in shares of its side
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
 DESK = {"viewport": {"width": 1280, "height": 860}, "device_scale_factor": 1.5}
 
@@ -49,7 +50,9 @@ def of_page(browser: Browser, device: dict, address: str, picture: Path) -> byte
     """The page of `dias app`, an object of a picture pointed at."""
     with opened(browser, device, address) as page:
         page.set_input_files("#dias-file input[type=file]", picture)
-        page.locator(".chip").first.click()
+        final = page.locator("#dias-explorer canvas").nth(2)
+        side = final.bounding_box()["width"]
+        final.click(position={"x": POINTED[0] * side, "y": POINTED[1] * side})
         page.wait_for_function("document.querySelectorAll('.like').length > 0")
         return page.screenshot(full_page=True)
 
