@@ -165,7 +165,7 @@ def _upright(picture: Picture, frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3
     """
     # not `frame.side_data`, which frame and container keep for each other: pixels would wait for Python's
     # search for such circles, those that one search has seen for a full one, which seldom comes
-    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")
+    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # its stub is short
     if not isinstance(matrix, SideData):
         return picture
     a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
