@@ -112,9 +112,9 @@ def _memory(folder: Path, frames: int) -> list[Row]:
 
     def on_frame(done: int, dropped: int, rate: float) -> None:
         if done in (100, 500) or done % 1000 == 0:
-            rows.append(
-                {"frames": done, "RSS, MB": _held(), "seconds": round(time.perf_counter() - began, 1)}
-            )
+            seconds = round(time.perf_counter() - began, 1)
+            rows.append({"frames": done, "RSS, MB": _held(), "seconds": seconds})
+            print(rows[-1], flush=True)
 
     stream = open_stream(str(file))
     save_tracks(Tracker(model), stream, folder / "out", origin=record(), on_frame=on_frame)

@@ -1,6 +1,6 @@
 """The moving picture of the README and of docs/track.md: rendered clips, and what is followed in them.
 
-python demo/tracks.py data/models/scenes-cpu.safetensors docs/tracks.gif
+python demo/tracks.py data/models/clips-cpu.safetensors docs/tracks.gif
 
 The clips are not picked by eye: they are spread evenly over the test clips.
 """

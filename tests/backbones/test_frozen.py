@@ -63,6 +63,38 @@ def test_before_the_final_norm_lacks_that_norm_alone(tmp_path: Path, family: str
     assert (before - after).abs().max() > 0.1
 
 
+def test_keys_are_those_that_the_last_block_computes(tmp_path: Path, family: str) -> None:
+    """Overheard in the model of transformers while it runs."""
+    images, overheard = pictures(28, 28), list[Tensor]()
+    seen = build(tmp_path, family, keys=True)(images)
+    model = make(tmp_path, family)
+    last = [part for name, part in model.named_modules() if name.endswith("k_proj")][-1]
+    last.register_forward_hook(lambda module, given, keys: overheard.append(keys))
+    options = {}
+    if family == "vit_mae":
+        model.config.mask_ratio = 0.0
+        options["noise"] = torch.linspace(0, 1, 16).expand(2, -1)
+    with torch.no_grad():
+        model((images / 255 - MEAN) / STD, **options)
+    assert seen.keys is not None
+    torch.testing.assert_close(seen.keys, overheard[0][:, PREFIX[family] :], atol=1e-5, rtol=1e-5)
+    assert torch.equal(seen.features, build(tmp_path, family)(images).features)
+
+
+def test_keys_are_a_norm_and_a_matrix_of_what_the_last_block_is_given(tmp_path: Path) -> None:
+    """Computed from the file's weights, in float64."""
+    seen = build(tmp_path, "dinov2", keys=True)(pictures(28, 28), last_blocks=1)
+    weights = {name: value.double() for name, value in make(tmp_path, "dinov2").state_dict().items()}
+    block = "encoder.layer.1."
+    assert seen.unfinished is not None
+    given = seen.unfinished[:, 1:].double()
+    even = (given - given.mean(-1, keepdim=True)) / (given.var(-1, correction=0, keepdim=True) + 1e-6).sqrt()
+    normed = even * weights[f"{block}norm1.weight"] + weights[f"{block}norm1.bias"]
+    matrix, bias = (weights[f"{block}attention.k_proj.{name}"] for name in ("weight", "bias"))
+    assert seen.keys is not None
+    torch.testing.assert_close(seen.keys.double(), normed @ matrix.T + bias, atol=1e-4, rtol=1e-4)
+
+
 def test_tokens_lie_row_by_row(tmp_path: Path, family: str) -> None:
     """Without attention and MLPs a token knows its own patch alone: only its place may change."""
     backbone = build(tmp_path, family)

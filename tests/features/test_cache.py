@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dias.backbones import FrozenBackbone
+from dias.backbones import BackboneConfig, FrozenBackbone
 from dias.data.frames import ClipFrames
 from dias.data.showing import show
 from dias.data.sources import ImageFolderConfig
@@ -54,6 +54,28 @@ def test_features_of_frames_are_those_of_one_view_of_their_clip(
     for place in range(3):
         cached = torch.tensor(cache.read(2 + place, 1)).float()
         torch.testing.assert_close(cached, live[place], atol=1e-3, rtol=1e-3)
+
+
+def test_keys_stand_behind_the_features_for_those_who_ask(tmp_path: Path, data: Path, vits: Path) -> None:
+    asking, plain = (
+        BackboneConfig(path=str(vits / "one"), input_size=28, precision="fp32", keys=keys).build()
+        for keys in (True, False)
+    )
+    cache, without = make(data, asking, tmp_path / "keys"), make(data, plain, tmp_path / "plain")
+    assert (cache.channels, without.channels) == (32, 16)
+    assert np.array_equal(cache.read(2, 1)[:, :16], without.read(2, 1))
+    source = ImageFolderConfig(path=str(data)).build()
+    image = source[2].image
+    view = numbered_view(*image.shape[:2], size=28, seed=3, index=2, number=1)
+    live = asking(show(image, view)[None]).keys
+    assert live is not None
+    torch.testing.assert_close(torch.tensor(cache.read(2, 1)[:, 16:]).float(), live[0], atol=1e-3, rtol=1e-3)
+    for backbone in (asking, plain):
+        cache.require(backbone=backbone, source=source, size=28)
+        check_some(cache, source, backbone)
+    with pytest.raises(CacheError, match=r"other choice of whether keys are kept .*`dias cache` --keys"):
+        without.require(backbone=asking, source=source, size=28)
+    assert without.fingerprint() != cache.fingerprint()
 
 
 def test_other_weights_are_named(tmp_path: Path, data: Path, vits: Path, backbone: FrozenBackbone) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -14,12 +15,13 @@ import torch
 from pycocotools import mask as coco
 
 from dias.data.samples import Skipped
-from dias.data.streams import StreamFrame
+from dias.data.streams import StreamFrame, open_stream
 from dias.errors import DiasError, FileError, SampleError, SettingError
 from dias.inference.tracks import Saved, Tracked, Tracker, save_tracks
 from dias.inference.tracks.lives import Lives
 from dias.provenance import record
 from dias.viz import colours
+from miniatures import videos
 from toy_clip_pictures import SLOTS, as_stream, toy_clip_pictures, toy_tracking_model
 
 LIVES = [[(0, 6)], [(2, 4)]]
@@ -195,6 +197,25 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     save_tracks(Tracker(toy_tracking_model(), batch=4), Frames(frames), tmp_path, origin=record())
     assert most < 30
     assert objects[150] - objects[60] < 90  # less than one a frame
+
+
+def test_nothing_of_a_long_video_waits_for_the_garbage_collector(tmp_path: Path) -> None:
+    """What is left in a circle keeps its pixels until a full search, which may come after the video's end."""
+    blocks, objects = {}, {}
+
+    def on_frame(frames: int, dropped: int, rate: float) -> None:
+        if frames in (60, 300):
+            blocks[frames], objects[frames] = sys.getallocatedblocks(), len(gc.get_objects())
+
+    stream = open_stream(str(videos.write(tmp_path / "a.mp4", 300)))
+    gc.collect()
+    gc.disable()
+    try:
+        save_tracks(Tracker(toy_tracking_model()), stream, tmp_path, origin=record(), on_frame=on_frame)
+    finally:
+        gc.enable()
+    assert objects[300] - objects[60] < 24  # a tenth of one a frame
+    assert blocks[300] - blocks[60] < 240
 
 
 def test_a_long_clip_has_columns_of_several_frames() -> None:

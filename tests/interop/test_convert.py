@@ -59,7 +59,7 @@ def test_lightning_itself_reads_it(file: Path, tmp_path: Path) -> None:
 
 def test_half_precision(file: Path, tmp_path: Path) -> None:
     convert(file, tmp_path / "half", half=True)
-    assert (tmp_path / "half/model.safetensors").stat().st_size < 0.7 * file.stat().st_size
+    assert (tmp_path / "half/model.safetensors").stat().st_size < 0.75 * file.stat().st_size
     assert load_model(tmp_path / "half", with_backbone=False).config == SMALL
 
 

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dias.objectives import slot_contrast, temporal_similarity
+from dias.models.clip_outputs import ClipOutput
+from dias.models.outputs import SlotOutput
+from dias.nn.decoders import Target
+from dias.objectives import ObjectiveConfig, clip_loss, slot_contrast, temporal_similarity
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -133,3 +136,24 @@ def test_in_half_precision_the_truth_is_that_of_float32() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         found = temporal_similarity(features, prediction, temperature=0.075)
     torch.testing.assert_close(found, expected)
+
+
+def test_keys_are_compared_where_the_backbone_gives_them() -> None:
+    tokens, keys, predicted = drawn(2, 3, 4, 5), drawn(2, 3, 4, 7, seed=1), drawn(2, 3, 4, 4, seed=2)
+    config = ObjectiveConfig(distillation="none", similarity_weight=0.3, similarity_temperature=0.2)
+    for alike, compared in ((None, tokens), (keys, keys)):
+        frames = tuple(
+            SlotOutput(
+                slots=torch.zeros(2, 1, 1),
+                mask=torch.ones(2, 1, dtype=torch.bool),
+                attention=[torch.ones(2, 1, 4)],
+                attention_logits=[torch.zeros(2, 1, 4)],
+                target=Target(tokens=tokens[:, at], alike=None if alike is None else alike[:, at]),
+                error=torch.zeros(2),
+                similarity=predicted[:, at],
+            )
+            for at in range(3)
+        )
+        found = clip_loss(ClipOutput(frames=frames), config=config, progress=1.0)
+        expected = 0.3 * similarity_by_hand(compared, predicted[:, :-1], 0.2)
+        assert float(found.penalties["similarity"]) == pytest.approx(expected, rel=1e-9)

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from dias.checkpoints import load_clip_model
+from dias.data.frames import images_of
 from dias.errors import DiasError
+from dias.features import Views, build_cache
 from dias.training.run import train
 from tiny_clip_run import make_files, recipe
 from tiny_run import QUIET, journal
@@ -33,6 +35,25 @@ def test_similarities_are_trained_and_asked_of_a_decoder_that_predicts_them(
     part = recipe(files, model={"decoder": MIXER}, objective=objective, training=SHORT)
     with pytest.raises(DiasError, match=r"similarity_weight: 0\.1 but the decoder predicts no similarities"):
         train(part, tmp_path / "other", machine=QUIET)
+
+
+def test_keys_from_a_cache_train_like_those_of_the_frames(files: Path, tmp_path: Path) -> None:
+    objective = {"distillation": "none", "similarity_weight": 1.0, "similarity_temperature": 0.01}
+    vit = {"path": str(files / "vit"), "input_size": 28, "precision": "fp32", "keys": True}
+    model = {"backbone": vit, "decoder": MIXER | {"similarity": True}}
+    live = recipe(files, data={"views": 2}, model=model, objective=objective, training=SHORT)
+    frames, views = images_of(live.data.train.build()), Views(number=2, size=28, seed=42)
+    build_cache(frames, live.model.backbone.build(), tmp_path / "cache", views=views, progress=False)
+    cached = recipe(
+        files, data={"cache": str(tmp_path / "cache")}, model=model, objective=objective, training=SHORT
+    )
+    train(live, tmp_path / "live", machine=QUIET)
+    train(cached, tmp_path / "cached", machine=QUIET)
+    one, other = (
+        next(line["similarity"] for line in journal(tmp_path / name) if "similarity" in line)
+        for name in ("live", "cached")
+    )
+    assert one == pytest.approx(other, rel=2**-8)
 
 
 def test_savi_explains_the_flow_of_rendered_clips(files: Path, tmp_path: Path) -> None:

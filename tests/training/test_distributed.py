@@ -12,6 +12,7 @@ import watched_run
 from safetensors.torch import load_file
 from watched_run import watched
 
+import tiny_clip_run
 from dias.features import Views, build_cache
 from dias.training.recipe import Recipe, save_recipe
 from tiny_run import journal, make_files, recipe
@@ -78,6 +79,26 @@ def test_parts_and_processes_with_a_cache_make_the_same_steps(files: Path, tmp_p
     )
     other = by_one(with_chance(files, data=cached, seed=7), tmp_path / "other")
     assert not same_losses(one, other)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_windows_of_clips(tmp_path: Path) -> None:
+    """With told queries, reduction at random, and validation of whole clips."""
+    clips = tiny_clip_run.make_files(tmp_path / "tiny")
+    chosen = tiny_clip_run.recipe(
+        clips,
+        clip={"cues": {"kind": "boxes"}, "transition": {"kind": "encoder", "heads": 2, "dropout": 0.0}},
+        training={"steps": STEPS, "validate_every": STEPS, "reduce_probability": 0.5, "reduce_ramp": 0.0},
+    )
+    one, two = by_one(chosen, tmp_path / "one"), by_two(chosen, tmp_path / "two")
+    assert seen(two, 0) != seen(two, 1)
+    assert [sorted(a + b) for a, b in zip(seen(two, 0), seen(two, 1), strict=True)] == [
+        sorted(step) for step in seen(one, 0)
+    ]
+    assert same_losses(one, two)
+    scores = [next(line for line in journal(run) if "val_mbo" in line) for run in (one, two)]
+    assert scores[0].keys() == scores[1].keys()
+    assert scores[0]["val_idf1"] == pytest.approx(scores[1]["val_idf1"], abs=0.05)
 
 
 def seen(run: Path, rank: int) -> list[list[int]]:

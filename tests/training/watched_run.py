@@ -7,21 +7,21 @@ from typing import Any
 
 from dias.data.loaders import Batch
 from dias.training import run, trainer
-from dias.training.module import ImageTraining
+from dias.training.module import Training
 from dias.training.recipe import Recipe, read_recipe
 from dias.training.run import Machine
 
 
 def watched(recipe: Recipe, folder: Path, *, devices: int = 1) -> None:
     """Train with a line in the journal every step, and a `seen-RANK` file of the pictures in every part."""
-    whole, every = ImageTraining.training_step, trainer._JOURNAL_EVERY
+    whole, every = Training.training_step, trainer._JOURNAL_EVERY
 
-    def step(module: ImageTraining, batch: Batch, batch_idx: int) -> Any:
+    def step(module: Training, batch: Batch, batch_idx: int) -> Any:
         with (folder / f"seen-{module.global_rank}").open("a") as stream:
             stream.write(json.dumps([module.global_step, batch.indices.tolist()]) + "\n")
         return whole(module, batch, batch_idx)
 
-    trainer._JOURNAL_EVERY, ImageTraining.training_step = 1, step  # type: ignore[method-assign]
+    trainer._JOURNAL_EVERY, Training.training_step = 1, step  # type: ignore[method-assign]
     try:
         run.train(
             recipe,
@@ -29,7 +29,7 @@ def watched(recipe: Recipe, folder: Path, *, devices: int = 1) -> None:
             machine=Machine(accelerator="cpu", devices=devices, logger="none", progress=False),
         )
     finally:
-        trainer._JOURNAL_EVERY, ImageTraining.training_step = every, whole  # type: ignore[method-assign]
+        trainer._JOURNAL_EVERY, Training.training_step = every, whole  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class Tokens:
         grid: its rows and columns.
         images: the pictures themselves, for models that explain more than features.
         unfinished: what a ViT's last blocks were given, its prefix tokens first; None: it was not asked.
+        keys: of the tokens in a ViT's last block; None: it does not give them (`BackboneConfig.keys`).
         flow: motion of each pixel of the pictures to the next frame, in pixels (x to the right, y down), for
             models that explain it.
         frames: of each clip, where the batch is all frames of the first clip, of the second, and so on, to be
@@ -32,6 +33,7 @@ class Tokens:
     grid: tuple[int, int]
     images: UInt8[Tensor, "b 3 h w"] | Float[Tensor, "b 3 h w"] | None = None
     unfinished: Float[Tensor, "b p c"] | None = None
+    keys: Float[Tensor, "b m c"] | None = None
     flow: Float[Tensor, "b 2 h w"] | None = None
     frames: int = 1
 

@@ -29,6 +29,8 @@ class BackboneConfig:
         final_norm: features after the last LayerNorm instead of before it.
         input_size: side in pixels that a picture is resized to (bicubic), a multiple of the patch; None takes
             it as it comes.
+        keys: also give the keys of the last block, all heads side by side, before any rotation, for losses
+            that compare tokens (VideoSAUR).
         precision: of the weights and of what is computed; features are float32 in any case. A processor
             without bf16 computes in float32, with the same rounded weights.
     """
@@ -38,6 +40,7 @@ class BackboneConfig:
     path: str | None = None
     final_norm: bool = False
     input_size: PositiveInt | None = 224
+    keys: bool = False
     precision: Precision = "bf16"
 
     def build(self) -> "FrozenBackbone":
@@ -111,10 +114,19 @@ class FrozenBackbone(Backbone):
         with torch.autocast(images.device.type, enabled=False):  # the features do not depend on who calls
             pixels = self.normalized(images).to(dtype)
             options = self._options(pixels.shape[0], rows * columns, pixels.device)
-            hidden = self.vit(pixels, output_hidden_states=last_blocks > 0, **options)
+            inside = self.config.keys or last_blocks > 0
+            hidden = self.vit(pixels, output_hidden_states=inside, **options)
+            keys = self._keys(hidden.hidden_states[-2]) if self.config.keys else None
         features = hidden.last_hidden_state[:, self.prefix :].float()
         unfinished = hidden.hidden_states[-1 - last_blocks].float() if last_blocks else None
-        return Tokens(features=features, grid=(rows, columns), unfinished=unfinished)
+        return Tokens(features=features, grid=(rows, columns), unfinished=unfinished, keys=keys)
+
+    def _keys(self, given: Float[Tensor, "b p c"]) -> Float[Tensor, "b m c"]:
+        """Keys of the last block, of what it is given."""
+        block: Any = blocks_of(self.vit)[-1]
+        norm = block.norm1 if hasattr(block, "norm1") else block.layernorm_before
+        keys: Tensor = block.attention.k_proj(norm(given))[:, self.prefix :]
+        return keys.float()
 
     def _keep_in(self, dtype: torch.dtype) -> None:
         for parameter in self.vit.parameters():  # not the buffers: DINOv3 keeps its angles in float32
@@ -129,6 +141,16 @@ class FrozenBackbone(Backbone):
         if self._masked_autoencoder:  # patches are sorted by their noise: ascending noise keeps their order
             options["noise"] = torch.arange(tokens, device=device, dtype=torch.float32).expand(batch, -1)
         return options
+
+
+def blocks_of(vit: Any) -> nn.ModuleList:
+    """The blocks, wherever the family keeps them."""
+    if hasattr(vit, "layers"):
+        found = vit.layers
+    else:
+        found = vit.encoder.layer if hasattr(vit, "encoder") else vit.model.layer
+    assert isinstance(found, nn.ModuleList)
+    return found
 
 
 def _side(patch_size: Any) -> int:

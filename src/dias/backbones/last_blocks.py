@@ -6,7 +6,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dias.backbones.frozen import FrozenBackbone
+from dias.backbones.frozen import FrozenBackbone, blocks_of
 from dias.errors import SettingError
 
 
@@ -30,7 +30,7 @@ class LastBlocks(nn.Module):
     def __init__(self, backbone: FrozenBackbone, count: int) -> None:
         super().__init__()
         vit: Any = backbone.vit
-        blocks = _blocks(vit)
+        blocks = blocks_of(vit)
         if count > len(blocks):
             raise SettingError(
                 "model.tuned_blocks", count, f"but {backbone.weights.name} has {len(blocks)} blocks"
@@ -60,16 +60,6 @@ class LastBlocks(nn.Module):
             hidden = block(hidden, **options)
         features: Tensor = self.norm(hidden)[:, self.prefix :].float()
         return features
-
-
-def _blocks(vit: Any) -> nn.ModuleList:
-    """The blocks, wherever the family keeps them."""
-    if hasattr(vit, "layers"):
-        found = vit.layers
-    else:
-        found = vit.encoder.layer if hasattr(vit, "encoder") else vit.model.layer
-    assert isinstance(found, nn.ModuleList)
-    return found
 
 
 def _own(part: nn.Module) -> Any:

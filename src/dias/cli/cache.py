@@ -17,6 +17,9 @@ def cache(
     backbone: Annotated[str, Option(help="Any Hugging Face ViT by name.")] = "facebook/dinov2-small",
     weights: Annotated[str | None, Option(help="Local weights instead.")] = None,
     final_norm: Annotated[bool, Option("--final-norm", help="Features after the ViT's last norm.")] = False,
+    keys: Annotated[
+        bool, Option("--keys", help="Keep the last block's keys too (recipes with model.backbone.keys).")
+    ] = False,
     size: Annotated[int, Option(min=1, help="Side of a view in pixels.")] = 224,
     input_size: Annotated[int, Option(min=1, help="Side that the backbone resizes a view to.")] = 224,
     views: Annotated[int, Option(min=0, help="Random views a picture; 0 is the centre alone.")] = 1,
@@ -41,7 +44,12 @@ def cache(
     from dias.features import Views, build_cache, unreadable
 
     settings = BackboneConfig(
-        name=backbone, path=weights, input_size=input_size, final_norm=final_norm, precision=precision
+        name=backbone,
+        path=weights,
+        input_size=input_size,
+        final_norm=final_norm,
+        keys=keys,
+        precision=precision,
     )
     chosen = config_for(data, use="train", settings=data_set or [])
     source = images_of(chosen.build())

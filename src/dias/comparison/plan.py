@@ -216,7 +216,7 @@ def _fits(known: FeatureCache, backbone: BackboneConfig | PixelsConfig, size: in
     wanted = CacheKey.of(
         backbone.build(), size=size, views=key.views, seed=key.seed, data=key.data, count=key.count
     )
-    return not key.differences(wanted)
+    return not key.lacks(wanted)
 
 
 def _common_data(methods: Sequence[Method]) -> SourceConfig:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float16, UInt8
+from jaxtyping import Float, Float16, UInt8
 from torch import Tensor
 
-from dias.backbones import Backbone
+from dias.backbones import Backbone, Tokens
 from dias.data.frames import scene_of
 from dias.data.samples import ImageSource, picture_of
 from dias.data.showing import show
@@ -119,7 +119,7 @@ def check_some(cache: FeatureCache, source: ImageSource, backbone: Backbone) -> 
         if isinstance(seen, SampleError):
             raise seen
         now = _features(backbone, seen[:1], batch=1)[0].astype(np.float32)
-        if np.linalg.norm(cache.read(index, 0) - now) > _ALIKE * np.linalg.norm(now):
+        if np.linalg.norm(cache.read(index, 0)[:, : now.shape[1]] - now) > _ALIKE * np.linalg.norm(now):
             raise CacheError(
                 cache.folder,
                 f"was made of another picture {cache.names[index]} than is there now",
@@ -193,7 +193,7 @@ def _features(
 ) -> Float16[np.ndarray, "b m c"]:
     device = backbone.device
     starts = range(0, len(images), batch)
-    tokens = torch.cat([backbone(images[i : i + batch].to(device)).features.cpu() for i in starts])
+    tokens = torch.cat([_kept(backbone(images[i : i + batch].to(device))).cpu() for i in starts])
     largest = float(tokens.abs().max())
     if not largest <= _HALF_MAX:  # so that NaN is caught too
         raise CacheError(
@@ -204,17 +204,23 @@ def _features(
     return tokens.half().numpy()
 
 
+def _kept(seen: Tokens) -> Float[Tensor, "b m c"]:
+    """Features, and keys behind them."""
+    return seen.features if seen.keys is None else torch.cat([seen.features, seen.keys], dim=2)
+
+
 def _layout(source: ImageSource, backbone: Backbone, views: Views) -> Layout:
+    key = CacheKey.of(
+        backbone,
+        size=views.size,
+        views=views.number,
+        seed=views.seed if views.number else 0,
+        data=source.fingerprint(),
+        count=len(source),
+    )
     return Layout(
-        key=CacheKey.of(
-            backbone,
-            size=views.size,
-            views=views.number,
-            seed=views.seed if views.number else 0,
-            data=source.fingerprint(),
-            count=len(source),
-        ),
+        key=key,
         grid=backbone.grid(views.size, views.size),
-        channels=backbone.channels,
+        channels=backbone.channels * (2 if key.keys else 1),
         names=tuple(source.name(index) for index in range(len(source))),
     )

@@ -15,6 +15,7 @@ _WORDS = {
     "seed": "seed of the views",
     "data": "data set (its names or file sizes changed)",
     "count": "number of pictures",
+    "keys": "choice of whether keys are kept",
 }
 
 
@@ -27,6 +28,7 @@ class CacheKey:
         views: random views of each picture; 0 is the centre view alone.
         seed: of the random views.
         data: fingerprint of the data set.
+        keys: those of the tokens stand beside their features.
     """
 
     weights: str
@@ -38,6 +40,7 @@ class CacheKey:
     seed: int
     data: str
     count: int
+    keys: bool = False
 
     @classmethod
     def of(cls, backbone: Backbone, *, size: int, views: int, seed: int, data: str, count: int) -> "CacheKey":
@@ -60,7 +63,12 @@ class CacheKey:
             seed=seed,
             data=data,
             count=count,
+            keys=backbone.config.keys,
         )
+
+    def lacks(self, wanted: "CacheKey") -> list[str]:
+        """As `differences`; keys that nobody asks for do no harm."""
+        return self.differences(wanted, leave_out=frozenset() if wanted.keys else frozenset({"keys"}))
 
     def differences(self, other: "CacheKey", *, leave_out: frozenset[str] = frozenset()) -> list[str]:
         """What differs, in words: `other backbone weights (b94a57bd8f82, now 1c2d...)`."""

@@ -56,7 +56,8 @@ class FeatureCache:
     """Finished features of every view of every picture.
 
     Files: `cache.json` (key, shape, names, provenance, pictures left out), `features.bin` (fp16: pictures,
-    views, tokens, channels), `state.bin` (a byte a picture), `sums.bin` (CRC-32 a picture).
+    views, tokens, channels; behind those of features the keys', where they are kept), `state.bin` (a byte a
+    picture), `sums.bin` (CRC-32 a picture).
     """
 
     def __init__(self, folder: Path, layout: Layout) -> None:
@@ -129,7 +130,8 @@ class FeatureCache:
 
     def fingerprint(self) -> str:
         """SHA-256 of the key and of which pictures have features: what a run on this cache depends on."""
-        key = json.dumps(asdict(self.key), sort_keys=True).encode()
+        known = {name: value for name, value in asdict(self.key).items() if name != "keys" or value}
+        key = json.dumps(known, sort_keys=True).encode()
         return hashlib.sha256(key + b"\n" + (self.state == DONE).tobytes()).hexdigest()
 
     def require(self, *, backbone: Backbone, source: ImageSource, size: int) -> None:
@@ -146,11 +148,10 @@ class FeatureCache:
             data=source.fingerprint(),
             count=len(source),
         )
-        differences = self.key.differences(wanted)
-        if differences:
-            raise CacheError(
-                self.folder, f"was made with {', '.join(differences)}", do="make it anew with `dias cache`"
-            )
+        lacking = self.key.lacks(wanted)
+        if lacking:
+            again = "make it anew with `dias cache`" + (" --keys" if wanted.keys else "")
+            raise CacheError(self.folder, f"was made with {', '.join(lacking)}", do=again)
 
 
 def read_layout(folder: Path) -> Layout:

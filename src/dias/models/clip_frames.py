@@ -21,6 +21,7 @@ def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
         flow=None if seen.flow is None else _every(seen.flow, at, of),
         images=None if seen.images is None else _every(seen.images, at, of),
         unfinished=None if seen.unfinished is None else _every(seen.unfinished, at, of),
+        keys=None if seen.keys is None else _every(seen.keys, at, of),
     )
 
 
@@ -60,12 +61,13 @@ def _with_explanation(output: SlotOutput, found: SlotOutput, at: int, *, of: int
     assert found.target is not None
     assert found.reconstruction is not None
     assert found.error is not None
-    codes, attention = found.target.codes, found.decoder_attention
+    codes, alike, attention = found.target.codes, found.target.alike, found.decoder_attention
     return replace(
         output,
         target=Target(
             tokens=_every(found.target.tokens, at, of),
             codes=None if codes is None else _every(codes, at, of),
+            alike=None if alike is None else _every(alike, at, of),
         ),
         reconstruction=_every(found.reconstruction, at, of),
         decoder_attention=None if attention is None else _every(attention, at, of),

@@ -57,7 +57,7 @@ def target_of(
             )
         return Target(tokens=flow_target(seen.flow, seen.grid), frames=seen.frames)
     if tokenizer is None:
-        return Target(tokens=reduced, frames=seen.frames)
+        return Target(tokens=reduced, frames=seen.frames, alike=seen.keys)
     source = seen.images if tokenizer.source == "images" else seen.features
     if source is None:
         raise DiasError(
@@ -69,4 +69,4 @@ def target_of(
     tokens = coded.tokens
     if kind == "codes_and_features":
         tokens = torch.cat([tokens, reduced.to(tokens)], dim=2)
-    return Target(tokens=tokens, codes=coded.codes, frames=seen.frames)
+    return Target(tokens=tokens, codes=coded.codes, frames=seen.frames, alike=seen.keys)

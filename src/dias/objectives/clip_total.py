@@ -49,7 +49,10 @@ def clip_loss(output: ClipOutput, *, config: ObjectiveConfig, progress: float) -
 
 
 def _similarity(output: ClipOutput, config: ObjectiveConfig) -> Float[Tensor, ""]:
-    """Of the features that are explained; nothing is known of what follows a window's last frame."""
+    """Of keys where the backbone gives them, else of what is explained.
+
+    Nothing is known of what follows a window's last frame.
+    """
     predicted, targets = output.similarity, [frame.target for frame in output.frames]
     if predicted is None:
         raise SettingError(
@@ -58,5 +61,9 @@ def _similarity(output: ClipOutput, config: ObjectiveConfig) -> Float[Tensor, ""
             "but the decoder predicts no similarities; slot_mixer, broadcast_mlp and random_ar do with "
             "model.decoder.similarity=true",
         )
-    features = torch.stack([target.tokens for target in targets if target is not None], dim=1)
-    return temporal_similarity(features, predicted[:, :-1], temperature=config.similarity_temperature)
+    compared = [
+        target.tokens if target.alike is None else target.alike for target in targets if target is not None
+    ]
+    return temporal_similarity(
+        torch.stack(compared, dim=1), predicted[:, :-1], temperature=config.similarity_temperature
+    )

@@ -20,7 +20,7 @@ def temporal_similarity(
     is over clips, frames and tokens.
 
     Args:
-        features: that are compared; k = m.
+        features: that are compared, in the paper the keys of the ViT's last block; k = m.
         prediction: logits over the next frame's tokens, of the first t - 1 frames.
         temperature: 0.075 for MOVi, 0.25 (patches of 16) or 0.15 (of 14) for YouTube-VIS in the paper.
     """

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from dias.backbones import Backbone
+from dias.backbones import Backbone, BackboneConfig
 from dias.data.blocks import Sharded
 from dias.data.clip_batches import FirstBoxes, ViewedWindows, WindowFlow, frames_of_windows
 from dias.data.frames import ClipFrames, images_of
@@ -178,7 +178,11 @@ class TrainingData(L.LightningDataModule):
         codes_of_features = isinstance(model.tokenizer, FeatureVQConfig) and self.recipe.earlier is not None
         without = model.tokenizer is None or codes_of_features  # which is trained, though, on pictures
         pictures = None if without else self._cached_pictures(cache)
-        return CachedViews(lambda index, view: cache.read(self.indices[index], view), pictures=pictures)
+        asked, channels = model.backbone, self.backbone.channels
+        wide = 2 * channels if isinstance(asked, BackboneConfig) and asked.keys else channels
+        return CachedViews(
+            lambda index, view: cache.read(self.indices[index], view)[:, :wide], pictures=pictures
+        )
 
     def _cached_pictures(self, cache: FeatureCache) -> ViewedImages:
         """The pictures that a cache's features are of."""
@@ -208,7 +212,7 @@ class TrainingData(L.LightningDataModule):
                     raise
                 continue
             cached = isinstance(self.samples, CachedViews)
-            features = item if cached else self.backbone(item[None]).features[0]
+            features = item[:, : self.backbone.channels] if cached else self.backbone(item[None]).features[0]
             tokens.append(features[torch.from_numpy(rng.permutation(len(features))[:each])].float())
         return model.reduce_features.fit(torch.cat(tokens))
 

@@ -60,7 +60,9 @@ class Training(L.LightningModule, ABC):
             return self.see(batch.images)
         side = self.recipe.data.size
         grid = self.backbone.grid(side, side)
-        return Tokens(features=batch.features.float(), grid=grid, images=batch.images)
+        stored, own = batch.features.float(), self.backbone.channels
+        keys = stored[..., own:] if stored.shape[-1] > own else None
+        return Tokens(features=stored[..., :own], grid=grid, images=batch.images, keys=keys)
 
     def reductions(self, size: int, *, chance: Share, device: torch.device) -> Bool[Tensor, " b"] | bool:
         """For which of `size` rows of a batch redundancy is reduced, by the recipe; drawn in any case."""

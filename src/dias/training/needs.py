@@ -161,7 +161,7 @@ def _kept_for_gradient(recipe: Recipe, whole: ImageModel | ClipModel) -> int:
         images = torch.zeros(frames, 3, recipe.data.size, recipe.data.size, dtype=torch.uint8, device=device)
         assert model.backbone is not None
         grid, flow = model.backbone.grid(*images.shape[-2:]), images[:, :2].float()
-        seen = Tokens(features=features, grid=grid, images=images, flow=flow)
+        seen = Tokens(features=features, grid=grid, images=images, flow=flow, keys=features)
         if model.last_blocks is not None:
             prefix = torch.zeros(frames, model.last_blocks.prefix, config.channels, device=device)
             seen = replace(seen, unfinished=torch.cat([prefix, features], dim=1))

@@ -33,8 +33,7 @@ class TokenizerTraining(Training):
         assert batch.images is not None
         features = None
         if self.tokenizer.source == "features":
-            cached = batch.features
-            features = self.backbone(batch.images).features if cached is None else cached.float()
+            features = self.seen(batch).features
         chance = self.chance(len(batch.images), part=part)
         parts = self.tokenizer.loss(batch.images, features, progress=self.progress(), generator=chance)
         return {"loss": torch.stack(list(parts.values())).sum(), **parts}

@@ -15,7 +15,7 @@ from dias.errors import DiasError, SampleError, how_to_install
 
 try:
     import av
-    from av.sidedata.sidedata import SideData
+    from av.sidedata.sidedata import SideData, SideDataContainer
 except ImportError:
     raise DiasError(f"videos: PyAV is not installed; run: {how_to_install('video')}") from None
 
@@ -163,7 +163,9 @@ def _upright(picture: Picture, frame: av.VideoFrame) -> UInt8[np.ndarray, "H W 3
 
     Its first numbers are a, b, _, c, d: what is at (x, y) belongs to (ax + cy, bx + dy).
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    # not `frame.side_data`, which frame and container keep for each other: pixels would wait for Python's
+    # search for such circles, those that one search has seen for a full one, which seldom comes
+    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # its stub is short
     if not isinstance(matrix, SideData):
         return picture
     a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()

@@ -14,11 +14,13 @@ class Target:
         tokens: vectors: frozen features, or what a tokenizer made of the picture, or both side by side.
         codes: their numbers in the tokenizer's codebook; None where there is none.
         frames: of each clip, where the batch is all frames of the first clip, of the second, and so on.
+        alike: what tells how alike tokens of two frames are, where `tokens` does not: a ViT's keys.
     """
 
     tokens: Float[Tensor, "b m c"]
     codes: Int64[Tensor, "b m"] | None = None
     frames: int = 1
+    alike: Float[Tensor, "b m k"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
