@@ -1,16 +1,20 @@
-"""Two alike things cross, the nearer hiding the other, under the shipped model of clips."""
+"""Scripted scenes under the shipped model of clips: two alike things cross; one leaves, another enters."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from dias.data.samples import ClipSample
 from dias.data.sources import ClipsConfig
+from dias.data.streams import StreamFrame
 from dias.errors import DiasError
 from dias.inference.shortcuts import load_tracking
+from dias.inference.tracks import Tracked, Tracker
 from dias.models import ClipModel
 from dias.nn.slots.motion import MotionConfig
 
@@ -35,6 +39,21 @@ def test_alike_things_that_cross_keep_their_slots_with_motion_and_not_without(
     clip = ClipsConfig(path=str(ROOT / "data" / "clips" / "crossing")).build().read(0)
     assert kept(model.with_motion(MotionConfig()), clip) == [True, True]
     assert kept(model, clip) == [False, False]
+
+
+def test_what_stays_keeps_its_slot_and_what_leaves_gives_its_own_back(model: ClipModel) -> None:
+    """Thing 1 stays, thing 3 has gone after half of the clip; of what enters see docs/video.md."""
+    clip = ClipsConfig(path=str(ROOT / "data" / "clips" / "enter-leave")).build().read(1)
+    assert clip.mask is not None
+    frames = (
+        StreamFrame(at, float(at), partial(clip.frames.__getitem__, at)) for at in range(len(clip.frames))
+    )
+    found = [one for one in Tracker(model, map="decoder").stream(frames) if isinstance(one, Tracked)]
+    stays = {np.bincount(one.labels[mask == 1]).argmax() for one, mask in zip(found, clip.mask, strict=True)}
+    assert len(stays) == 1
+    left = np.bincount(found[0].labels[clip.mask[0] == 3]).argmax()
+    assert left not in stays
+    assert [one.kept[left] for one in found[12:]] == [False] * 12
 
 
 def test_features_without_places_are_refused(model: ClipModel) -> None:
