@@ -157,7 +157,7 @@ def trained(given: argparse.Namespace, of: Prepared) -> tuple[dict[str, Forecast
         for seed in given.seeds if config.residual else given.seeds[: given.outright]:
             how = FitConfig(
                 steps=given.steps, batch=given.batch, lr=given.lr, seed=seed, predicted=given.predicted,
-                noise=given.noise, weight_decay=given.weight_decay,
+                noise=given.noise, shift=given.shift, weight_decay=given.weight_decay,
             )  # fmt: skip
             told = json.dumps([to_dict(config), to_dict(how), given.held_out], sort_keys=True)
             mark = hashlib.sha256(told.encode()).hexdigest()[:8]
@@ -201,9 +201,11 @@ def main() -> None:
     spread = f"mean ± sample standard deviation over {seeds}" if len(given.seeds) > 1 else f"one, {seeds}"
     about = (
         f"{len(found.clips)} test and {len(list(clips_of(one.train)))} training clips, burn-in "
-        f"{found.burn_in}, {found.steps} predicted frames; predictors of width {given.width}, {given.steps} "
-        f"steps of {given.batch} windows ({spread}; outright: {given.outright}); masks by the decoder from "
-        f"slots alone, at {given.size} pixels, in percent{about}"
+        f"{found.burn_in}, {found.steps} predicted frames; predictors of width {given.width}, at most "
+        f"{given.steps} steps of {given.batch} windows ({spread}; outright: {given.outright}), weights chosen "
+        f"by {100 * given.held_out:g} % of the training clips, shift {given.shift:g}, noise {given.noise:g}, "
+        f"dropout {given.dropout:g}, weight decay {given.weight_decay:g}; masks by the "
+        f"decoder from slots alone, at {given.size} pixels, in percent{about}"
     )
     rows = [row for each in tables.values() for row in each]
     print(save(given.name, rows, about=about))
@@ -226,6 +228,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--predicted", type=int, default=10, help="frames, in training")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--noise", type=float, default=0.0)
+    parser.add_argument("--shift", type=float, default=0.0)
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--held-out", type=float, default=0.2, help="share of the training clips")
     parser.add_argument("--horizon", type=int, default=40)

@@ -11,6 +11,8 @@ train RECIPE`), and answer the questions of the validation split. Rows:
 - true objects: in place of slots what the simulator knows of each object that is in the picture (colour,
   material and shape as ones and zeros, place and velocity on the table): whether the network could learn from
   perfect slots, of as many clips;
+- true objects of more videos (`--more SET`, of which no picture is needed: `dias synth clevrer --no-frames`):
+  whether more of them would help;
 - most common answer, random: exact, from the training questions.
 
 The last table says which true objects have a slot at all.
@@ -79,6 +81,10 @@ def main() -> None:
         Kind(name="question only", train=truth[0], test=truth[1], recipe=blind),
         Kind(name="true objects", train=truth[0], test=truth[1], recipe=recipe),
     ]
+    if given.more is not None:
+        more = true_objects(given.more, "train")
+        name = f"true objects of {len(more.clips)} videos"
+        kinds.append(Kind(name=name, train=more, test=truth[1], recipe=recipe))
     if given.checkpoint is not None:
         files = [slots_of(given.checkpoint, given.data, split, given.work / split) for split in SPLITS]
         slots = [material_of(one, path=given.data) for one in files]
@@ -113,6 +119,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, required=True, help="slots and scores go here; what is there is not made again"
     )
+    parser.add_argument("--more", type=Path, help="a larger set for a row of true objects")
     parser.add_argument("--recipe", default="clevrer-cpu")
     parser.add_argument("--set", dest="change", action="append", default=[])
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])

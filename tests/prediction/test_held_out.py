@@ -70,6 +70,20 @@ def test_noise_is_on_what_is_seen_in_training_alone() -> None:
     assert float(window_loss(model.eval(), still.slots, still.kept, how).detach()) == 0.0
 
 
+def test_a_shift_moves_a_slot_in_all_frames_alike() -> None:
+    """What stays, still stays; what the predictor sees is another thing each time."""
+    data = windows(4, seed=0)
+    still = data.slots[:, :1].expand(-1, 4, -1, -1)
+    model = SMALL.build(slot_dim=3).train()
+    seen = list[torch.Tensor]()
+    model.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    assert float(window_loss(model, still, data.kept, replace(HOW, shift=2.0)).detach()) == pytest.approx(0)
+    moved = seen[0] - still[:, :2]
+    assert torch.allclose(moved[:, 0], moved[:, 1], atol=1e-5)
+    assert moved.std() > 1
+    assert moved[:, 0].flatten(0, 1).unique(dim=0).shape[0] == 8  # each slot of each window its own
+
+
 def test_weight_decay_makes_weights_smaller() -> None:
     """Of the first layer's: the last one's start at zero."""
     plain, decayed = (

@@ -37,6 +37,9 @@ def train(
     noise: Annotated[
         float, Option(min=0, help="On the slots of burn-in, as a share of their spread; 0: none.")
     ] = 0.0,
+    shift: Annotated[
+        float, Option(min=0, help="The same vector on a slot in all frames of a window, likewise; 0: none.")
+    ] = 0.0,
     weight_decay: Annotated[float, Option(min=0, help="Of AdamW.")] = 0.0,
     held_out: Annotated[
         float,
@@ -68,7 +71,7 @@ def train(
     shape |= {"burn_in": burn_in, "residual": residual, "dropout": dropout}
     config = from_dict(RollouterConfig, shape, where=where)
     how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed, "predicted": predicted, "stride": stride}
-    how |= {"features_weight": features, "noise": noise, "weight_decay": weight_decay}
+    how |= {"features_weight": features, "noise": noise, "shift": shift, "weight_decay": weight_decay}
     fitting = from_dict(FitConfig, how, where=where)
     check_writable(out)
     files = load(folder)
