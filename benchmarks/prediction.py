@@ -202,10 +202,10 @@ def main() -> None:
     about = (
         f"{len(found.clips)} test and {len(list(clips_of(one.train)))} training clips, burn-in "
         f"{found.burn_in}, {found.steps} predicted frames; predictors of width {given.width}, at most "
-        f"{given.steps} steps of {given.batch} windows ({spread}; outright: {given.outright}), weights chosen "
-        f"by {100 * given.held_out:g} % of the training clips, shift {given.shift:g}, noise {given.noise:g}, "
-        f"dropout {given.dropout:g}, weight decay {given.weight_decay:g}; masks by the "
-        f"decoder from slots alone, at {given.size} pixels, in percent{about}"
+        f"{given.steps} steps of {given.batch} windows ({spread}; outright: {given.outright}), weights "
+        f"chosen by {100 * given.held_out:g} % of the training clips, shift {given.shift:g}, "
+        f"noise {given.noise:g}, dropout {given.dropout:g}, weight decay {given.weight_decay:g}; masks by "
+        f"the decoder from slots alone, at {given.size} pixels, in percent{about}"
     )
     rows = [row for each in tables.values() for row in each]
     print(save(given.name, rows, about=about))

@@ -29,6 +29,10 @@ def test_from_clips_to_a_rollout(tiny: Path, tmp_path: Path, dias: Dias) -> None
     said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, "--features", 1)
     assert said.code == 0, said.err
     assert "trained on 8 windows of 2 clips" in said.out
+    chosen = ("--held-out", 0.5, "--shift", 1, "--noise", 0.1, "--dropout", 0.1, "--weight-decay", 0.1)
+    said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, *chosen)
+    assert said.code == 0, said.err
+    assert "trained on 4 windows of 1 clips; the weights of step" in said.out
     said = dias("predict", "eval", predictor, tmp_path / "slots-test", "--out", result, "--steps", 4)
     assert said.code == 0, said.err
     told = json.loads(result.read_text())
@@ -61,6 +65,7 @@ def test_from_clips_to_a_rollout(tiny: Path, tmp_path: Path, dias: Dias) -> None
     refused = {
         ("train", single, "--out", copy): "holds slots of single pictures",
         ("train", tmp_path / "slots-train", "--predicted", 20): "none of 2 clips has 26 frames, 1 apart",
+        ("train", tmp_path / "slots-train", "--held-out", 1): "2 clips are too few to hold 2 out",
         ("eval", predictor, single, "--out", copy): "followed False for True",
         ("eval", tiny / "run" / "last.safetensors", single, "--out", copy): "expected 'dias-predictor-1'",
         ("rollout", predictor, clip, "--out", out, "--model", copy): "the slots are of",
