@@ -228,7 +228,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--predicted", type=int, default=10, help="frames, in training")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--noise", type=float, default=0.0)
-    parser.add_argument("--shift", type=float, default=0.0)
+    parser.add_argument("--shift", type=float, default=1.0)
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--held-out", type=float, default=0.2, help="share of the training clips")
     parser.add_argument("--horizon", type=int, default=40)

@@ -26,10 +26,11 @@ def test_from_clips_to_a_rollout(tiny: Path, tmp_path: Path, dias: Dias) -> None
     single = tmp_path / "single"
     assert dias("slots", tiny / "run", tmp_path / "train", "--out", single).code == 0
     predictor, result = tmp_path / "predictor.safetensors", tmp_path / "prediction.json"
-    said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, "--features", 1)
+    all_clips = ("--features", 1, "--held-out", 0)
+    said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, *all_clips)
     assert said.code == 0, said.err
     assert "trained on 8 windows of 2 clips" in said.out
-    chosen = ("--held-out", 0.5, "--shift", 1, "--noise", 0.1, "--dropout", 0.1, "--weight-decay", 0.1)
+    chosen = ("--noise", 0.1, "--dropout", 0.1, "--weight-decay", 0.1)
     said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, *chosen)
     assert said.code == 0, said.err
     assert "trained on 4 windows of 1 clips; the weights of step" in said.out

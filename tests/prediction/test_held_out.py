@@ -12,7 +12,7 @@ from dias.prediction.fit import window_loss
 from dias.slots import ClipSlots
 
 SMALL = RollouterConfig(burn_in=2, width=8, layers=1, heads=2, hidden=8)
-HOW = FitConfig(steps=12, batch=4, lr=1e-2, predicted=2, check_every=4, seed=3)
+HOW = FitConfig(steps=12, batch=4, lr=1e-2, predicted=2, check_every=4, shift=0, seed=3)
 
 
 def windows(count: int, *, seed: int, turned: bool = False) -> SlotWindows:

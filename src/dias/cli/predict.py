@@ -39,12 +39,12 @@ def train(
     ] = 0.0,
     shift: Annotated[
         float, Option(min=0, help="The same vector on a slot in all frames of a window, likewise; 0: none.")
-    ] = 0.0,
+    ] = 1.0,
     weight_decay: Annotated[float, Option(min=0, help="Of AdamW.")] = 0.0,
     held_out: Annotated[
         float,
         Option(min=0, max=1, help="Share of the clips by which the weights are chosen; 0: the last weights."),
-    ] = 0.0,
+    ] = 0.2,
     features: Annotated[
         float,
         Option(min=0, help="Weight of the error of features that the frozen decoder makes; 0: not asked."),

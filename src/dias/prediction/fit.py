@@ -24,8 +24,8 @@ _LEAST_SPREAD = 1e-3  # of a channel of slots that hardly changes
 class FitConfig(FittingConfig):
     """How a rollouter is trained, on batches of windows.
 
-    The paper takes about 450,000 steps of 128 windows at 2e-4, without noise or weight decay; these defaults
-    are for minutes on one core.
+    The paper takes about 450,000 steps of 128 windows at 2e-4, without noise, shift or weight decay; these
+    defaults are for minutes on one core.
 
     Attributes:
         predicted: frames that are predicted from a window's first `burn_in`, each from those before it.
@@ -48,7 +48,7 @@ class FitConfig(FittingConfig):
     features_frames: PositiveInt = 1
     clip: PositiveFloat | None = None
     noise: NonNegativeFloat = 0.0
-    shift: NonNegativeFloat = 0.0
+    shift: NonNegativeFloat = 1.0
     weight_decay: NonNegativeFloat = 0.0
     check_every: PositiveInt = 50
 
