@@ -67,12 +67,12 @@ def train(
     from dias.slots import load
 
     where = "dias predict train"
-    shape = {"width": width, "layers": layers, "heads": heads, "hidden": hidden}
-    shape |= {"burn_in": burn_in, "residual": residual, "dropout": dropout}
-    config = from_dict(RollouterConfig, shape, where=where)
+    shape = {"burn_in": burn_in, "width": width, "layers": layers, "heads": heads, "hidden": hidden}
+    shape |= {"residual": residual}
+    config = from_dict(RollouterConfig, {**shape, "dropout": dropout}, where=where)
     how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed, "predicted": predicted, "stride": stride}
-    how |= {"features_weight": features, "noise": noise, "shift": shift, "weight_decay": weight_decay}
-    fitting = from_dict(FitConfig, how, where=where)
+    real = {"features_weight": features, "noise": noise, "shift": shift, "weight_decay": weight_decay}
+    fitting = from_dict(FitConfig, {**how, **real}, where=where)
     check_writable(out)
     files = load(folder)
     decoder = None

@@ -219,7 +219,7 @@ class _Best:
 def _error(model: Rollouter, windows: SlotWindows, config: FitConfig) -> float:
     """Mean over batches of windows, which are of one size but for the last."""
     plain = replace(config, features_weight=0.0)
-    places = torch.arange(len(windows)).split(config.batch)
+    places = torch.split(torch.arange(len(windows)), config.batch)
     errors = [
         len(some) * float(window_loss(model, windows.slots[some], windows.kept[some], plain))
         for some in places
