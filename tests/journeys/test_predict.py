@@ -65,7 +65,14 @@ def test_from_clips_to_a_rollout(tiny: Path, tmp_path: Path, dias: Dias) -> None
     copy.write_bytes((tiny / "run" / "last.safetensors").read_bytes() + b" ")
     refused = {
         ("train", single, "--out", copy): "holds slots of single pictures",
-        ("train", tmp_path / "slots-train", "--predicted", 20): "none of 2 clips has 26 frames, 1 apart",
+        (
+            "train",
+            tmp_path / "slots-train",
+            "--held-out",
+            0,
+            "--predicted",
+            20,
+        ): "none of 2 clips has 26 frames, 1 apart",
         ("train", tmp_path / "slots-train", "--held-out", 1): "2 clips are too few to hold 2 out",
         ("eval", predictor, single, "--out", copy): "followed False for True",
         ("eval", tiny / "run" / "last.safetensors", single, "--out", copy): "expected 'dias-predictor-1'",
