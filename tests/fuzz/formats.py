@@ -20,7 +20,7 @@ from dias.config import read_yaml
 from dias.data.clevrer import answer_of
 from dias.data.images import read_image, read_mask
 from dias.data.packing import PackSettings, pack
-from dias.data.sources import ClevrerConfig, open_source
+from dias.data.sources import Clevrer, ClevrerConfig, open_source
 from dias.errors import DiasError, SampleError
 from dias.features import FeatureCache
 from dias.features.store import checksum
@@ -131,15 +131,17 @@ def _clevrer(name: str) -> Callable[[Path], Path]:
     return prepare
 
 
-def _read_clevrer(file: Path, *, up: int) -> None:
-    """Segments, events and questions of the training videos; what programs say to them."""
-    source = ClevrerConfig(path=str(file.parents[up]), split="train").build()
-    for index in range(len(source)):
-        source.read(index, [0])
-        log = source.log(index)
-        for question in source.questions(index):
-            for choice in question.choices or (None,):
-                answer_of(log, question.program or (), choice and (choice.program or ()))
+def _videos(file: Path, *, up: int) -> Clevrer:
+    return ClevrerConfig(path=str(file.parents[up]), split="train").build()
+
+
+def _read_questions(file: Path) -> None:
+    """What their programs say to events that are whole."""
+    videos = _videos(file, up=0)
+    log = videos.log(1)
+    for question in videos.questions(1):
+        for choice in question.choices or (None,):
+            answer_of(log, question.program or (), choice and (choice.program or ()))
 
 
 def _movi(folder: Path) -> Path:
@@ -177,11 +179,11 @@ FORMATS = {
     "cache": Format(_cache, lambda file: FeatureCache.open(file.parent)),
     "clevrer annotation": Format(
         _clevrer("annotation_train/annotation_00000-01000/annotation_00001.json"),
-        partial(_read_clevrer, up=2),
+        lambda file: _videos(file, up=2).log(1),
     ),
-    "clevrer questions": Format(_clevrer("train.json"), partial(_read_clevrer, up=0)),
+    "clevrer questions": Format(_clevrer("train.json"), _read_questions),
     "clevrer segments": Format(
-        _clevrer("derender_proposals/proposal_00001.json"), partial(_read_clevrer, up=1)
+        _clevrer("derender_proposals/proposal_00001.json"), lambda file: _videos(file, up=1).read(1, [0])
     ),
     "clevrtex mask": Format(
         _below(lambda folder: clevrtex.write(folder), "clevrtex_full/0/CLEVRTEX_full_000000_flat.png"),
