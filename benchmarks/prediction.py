@@ -7,6 +7,8 @@ A checkpoint of clips is followed as it is; one of pictures starts each frame fr
 """
 
 import argparse
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,15 +34,13 @@ from dias.prediction import (
     Prediction,
     RollouterConfig,
     evaluate,
-    fit,
     load_rollouter,
     save_rollouter,
-    trained_on,
-    windows_of,
 )
 from dias.prediction.curves import write_figure
 from dias.prediction.evaluation import STAYS, STRAIGHT, TRUE
 from dias.prediction.results import Measure
+from dias.prediction.training import train_on
 from dias.progress import ProgressLine
 from dias.slots import SlotFiles, clips_of, extract, load
 from dias.slots.header import header_of
@@ -81,13 +81,15 @@ def slots_of(model: ClipModel, checkpoint: Path, data: Path, out: Path) -> tuple
     return load(out, checkpoint=checkpoint), source
 
 
-def predictor_of(files: SlotFiles, config: RollouterConfig, how: FitConfig, file: Path) -> Path:
+def predictor_of(files: SlotFiles, config: RollouterConfig, how: FitConfig, share: float, file: Path) -> Path:
     """As `dias predict train` does."""
     if not file.exists():
-        windows = windows_of(clips_of(files), frames=config.burn_in + how.predicted, stride=how.stride)
         with ProgressLine(file.stem, total=how.steps) as line:
-            found = fit(windows, config, how, on_step=lambda loss: line.step(note=f"{loss:.4f}"))
-        save_rollouter(file, trained_on(found, files.header, how), notes={"windows": len(windows)})
+            done = train_on(
+                files, config, how, held_out=share, on_step=lambda loss: line.step(note=f"{loss:.4f}")
+            )
+        save_rollouter(file, done.trained, notes=done.notes)
+        print(f"{file}: {done.told}", flush=True)
     return file
 
 
@@ -145,15 +147,22 @@ def prepared(given: argparse.Namespace) -> dict[str, Prepared]:
 
 def trained(given: argparse.Namespace, of: Prepared) -> tuple[dict[str, Forecast], dict[str, list[str]]]:
     """Predictors by name, and which of them are one row."""
-    shape = RollouterConfig(width=given.width, hidden=4 * given.width)
+    shape = RollouterConfig(
+        width=given.width, hidden=4 * given.width, layers=given.layers, dropout=given.dropout
+    )
     forecasts: dict[str, Forecast] = {}
     groups: dict[str, list[str]] = {}
     for kind in ("residual", "outright"):
         config = replace(shape, residual=kind == "residual")
         for seed in given.seeds if config.residual else given.seeds[: given.outright]:
-            how = FitConfig(steps=given.steps, batch=given.batch, lr=given.lr, seed=seed)
-            file = of.place / f"{kind}-{given.width}-{how.steps}-{seed}.safetensors"
-            predictor_of(of.train, config, how, file)
+            how = FitConfig(
+                steps=given.steps, batch=given.batch, lr=given.lr, seed=seed, predicted=given.predicted,
+                noise=given.noise, shift=given.shift, weight_decay=given.weight_decay,
+            )  # fmt: skip
+            told = json.dumps([to_dict(config), to_dict(how), given.held_out], sort_keys=True)
+            mark = hashlib.sha256(told.encode()).hexdigest()[:8]
+            file = of.place / f"{kind}-{mark}-{seed}.safetensors"
+            predictor_of(of.train, config, how, given.held_out, file)
             forecasts[f"{kind} {seed}"] = load_rollouter(file).rollouter.rollout
             groups.setdefault(f"predictor, {kind}", []).append(f"{kind} {seed}")
     return forecasts, groups
@@ -192,9 +201,11 @@ def main() -> None:
     spread = f"mean ± sample standard deviation over {seeds}" if len(given.seeds) > 1 else f"one, {seeds}"
     about = (
         f"{len(found.clips)} test and {len(list(clips_of(one.train)))} training clips, burn-in "
-        f"{found.burn_in}, {found.steps} predicted frames; predictors of width {given.width}, {given.steps} "
-        f"steps of {given.batch} windows ({spread}; outright: {given.outright}); masks by the decoder from "
-        f"slots alone, at {given.size} pixels, in percent{about}"
+        f"{found.burn_in}, {found.steps} predicted frames; predictors of width {given.width}, at most "
+        f"{given.steps} steps of {given.batch} windows ({spread}; outright: {given.outright}), weights "
+        f"chosen by {100 * given.held_out:g} % of the training clips, shift {given.shift:g}, "
+        f"noise {given.noise:g}, dropout {given.dropout:g}, weight decay {given.weight_decay:g}; masks by "
+        f"the decoder from slots alone, at {given.size} pixels, in percent{about}"
     )
     rows = [row for each in tables.values() for row in each]
     print(save(given.name, rows, about=about))
@@ -213,6 +224,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--predicted", type=int, default=10, help="frames, in training")
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--noise", type=float, default=0.0)
+    parser.add_argument("--shift", type=float, default=1.0)
+    parser.add_argument("--weight-decay", type=float, default=0.0)
+    parser.add_argument("--held-out", type=float, default=0.2, help="share of the training clips")
     parser.add_argument("--horizon", type=int, default=40)
     parser.add_argument("--size", type=int, default=128, help="of the masks, in pixels")
     parser.add_argument("--name", default="prediction")

@@ -11,6 +11,8 @@ train RECIPE`), and answer the questions of the validation split. Rows:
 - true objects: in place of slots what the simulator knows of each object that is in the picture (colour,
   material and shape as ones and zeros, place and velocity on the table): whether the network could learn from
   perfect slots, of as many clips;
+- true objects of more videos (`--more SET`, of which no picture is needed: `dias synth clevrer --no-frames`):
+  whether more of them would help;
 - most common answer, random: exact, from the training questions.
 
 The last table says which true objects have a slot at all.
@@ -79,12 +81,18 @@ def main() -> None:
         Kind(name="question only", train=truth[0], test=truth[1], recipe=blind),
         Kind(name="true objects", train=truth[0], test=truth[1], recipe=recipe),
     ]
+    if given.more is not None:
+        more = true_objects(given.more, "train")
+        name = f"true objects of {len(more.clips)} videos"
+        kinds.append(Kind(name=name, train=more, test=truth[1], recipe=recipe))
     if given.checkpoint is not None:
         files = [slots_of(given.checkpoint, given.data, split, given.work / split) for split in SPLITS]
         slots = [material_of(one, path=given.data) for one in files]
         shown = [covered(files[1], given.data)]
         kinds.append(Kind(name="slots", train=slots[0], test=slots[1], recipe=recipe))
-    found = {kind.name: [measured(kind, seed, given.work) for seed in given.seeds] for kind in kinds}
+    few = given.seeds[: given.slots_seeds]
+    seeds = {kind.name: few if kind.name == "slots" else given.seeds for kind in kinds}
+    found = {kind.name: [measured(kind, seed, given.work) for seed in seeds[kind.name]] for kind in kinds}
     language = language_of((one for _, one in truth[0].asked), recipe.lengths)
     known = decisions(truth[1].asked, language)
     rows = [row(name, [test for test, _ in several]) for name, several in reversed(found.items())]
@@ -99,7 +107,9 @@ def main() -> None:
         f"accuracy (%) on questions about {len(truth[1].clips)} rendered videos, networks trained on "
         f"{len(truth[0].asked)} questions about {len(truth[0].clips)} others ({recipe.fit.steps} steps of "
         f"{recipe.fit.batch}), mean ± sample standard deviation over seeds "
-        f"{', '.join(map(str, given.seeds))}; then the same on the questions that they were trained on"
+        f"{', '.join(map(str, given.seeds))}"
+        + (f" (slots: {', '.join(map(str, few))} alone)" if few != given.seeds else "")
+        + "; then the same on the questions that they were trained on"
         + ("; then how many objects have a slot, frame by frame" if shown else "")
     )
     print(save("reasoning", [*rows, *own, *(one for several in shown for one in several)], about=about))
@@ -113,9 +123,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, required=True, help="slots and scores go here; what is there is not made again"
     )
+    parser.add_argument("--more", type=Path, help="a larger set for a row of true objects")
     parser.add_argument("--recipe", default="clevrer-cpu")
     parser.add_argument("--set", dest="change", action="append", default=[])
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
+    parser.add_argument(
+        "--slots-seeds", type=int, help="how many of them the row `slots` has; all if not given"
+    )
     return parser.parse_args()
 
 

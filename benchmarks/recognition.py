@@ -23,7 +23,6 @@ from dias.checkpoints import describe, load_model
 from dias.config import to_dict
 from dias.data.samples import ImageSample, ImageSource, class_names_of
 from dias.data.sources import config_for
-from dias.data.transforms import as_tensor, centre_view, look
 from dias.inference.segment import Segmenter
 from dias.metrics import box_iou, mean_and_deviation
 from dias.models.image import ImageModel
@@ -33,7 +32,9 @@ from dias.recognition.objects import match_picture
 from dias.slots import SlotFiles, extract, load
 from dias.slots.header import header_of
 from harness import Row, markdown, save
+from pooled import clustered, pooled
 
+CLUSTERS = "no model: k-means of a picture's features, 7 means"
 AGREEMENTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -124,56 +125,22 @@ def row_of(name: str, results: Sequence[Recognition], *, models: int) -> Row:
 
 
 def floors(backbone: Backbone, train: Remembered, test: Remembered, seeds: Sequence[int]) -> list[Row]:
-    """Rows without slots. All objects are known to be there: nothing has to be found."""
+    """Rows without a trained model; in those called "none" all objects are known: nothing has to be found."""
     rows = []
+    both = [clustered(backbone, data.samples, names=data.class_names()) for data in (train, test)]
+    rows.append(row_of(CLUSTERS, [result for _, result in heads(*both, seeds)], models=1))
     for name, inside in (("mean feature in the true box", True), ("mean feature of the picture", False)):
-        both = [_pooled(backbone, data, inside=inside) for data in (train, test)]
+        both = [
+            pooled(backbone, data.samples, names=data.class_names(), inside=inside) for data in (train, test)
+        ]
         rows.append(row_of(f"none: {name}", [result for _, result in heads(*both, seeds)], models=1))
-    known, asked = (_pooled(backbone, data, inside=False) for data in (train, test))
+    known, asked = both
     numbers, counts = known.classes.unique(return_counts=True)
     logits = counts.float().expand(len(asked), -1)
     answers = Answers(logits=logits, boxes=known.boxes.mean(dim=0).expand(len(asked), -1))
     result = score(asked, answers, classes=numbers.tolist())
     rows.append(row_of("none: most frequent class, mean box", [result], models=1))
     return rows
-
-
-@torch.no_grad()
-def _pooled(backbone: Backbone, data: Remembered, *, inside: bool) -> Objects:
-    """Every object with a mean of features as its slot."""
-    size = backbone.input_size or 224
-    slots, boxes, classes, places = [], [], [], []
-    for index in range(len(data)):
-        sample = data[index]
-        assert sample.boxes is not None
-        assert sample.classes is not None
-        shown = look(sample, centre_view(*sample.image.shape[:2], size=size))
-        seen = backbone(as_tensor(shown.image)[None])
-        features = seen.features[0].reshape(*seen.grid, -1)
-        for number, box in enumerate(shown.boxes, start=1):  # type: ignore[arg-type]
-            if not (sample.mask == number).any():
-                continue
-            part = features[_tokens(box, seen.grid)] if inside else features
-            slots.append(part.reshape(-1, part.shape[-1]).mean(dim=0))
-            boxes.append(torch.as_tensor(box).float())
-            classes.append(int(sample.classes[number - 1]))
-            places.append(index)
-    count = len(slots)
-    return Objects(
-        slots=torch.stack(slots), boxes=torch.stack(boxes), classes=torch.tensor(classes),
-        matched=torch.ones(count, dtype=torch.bool), iou=torch.ones(count, dtype=torch.float64),
-        picture=torch.tensor(places), pictures=len(data), names=data.class_names(),
-    )  # fmt: skip
-
-
-def _tokens(box: np.ndarray, grid: tuple[int, int]) -> tuple[slice, slice]:
-    """Tokens that a box touches."""
-    rows, columns = grid
-    x0, y0, x1, y1 = box.tolist()
-    top, left = min(int(y0 * rows), rows - 1), min(int(x0 * columns), columns - 1)
-    return slice(top, max(-int(-y1 * rows // 1), top + 1)), slice(
-        left, max(-int(-x1 * columns // 1), left + 1)
-    )
 
 
 def agreement_rows(head: RecognitionHead, sets: dict[str, tuple[SlotFiles, ImageSource]]) -> list[Row]:

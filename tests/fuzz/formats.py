@@ -17,9 +17,10 @@ from PIL import Image
 
 from dias.checkpoints import load_model, save_model
 from dias.config import read_yaml
+from dias.data.clevrer import answer_of
 from dias.data.images import read_image, read_mask
 from dias.data.packing import PackSettings, pack
-from dias.data.sources import open_source
+from dias.data.sources import Clevrer, ClevrerConfig, open_source
 from dias.errors import DiasError, SampleError
 from dias.features import FeatureCache
 from dias.features.store import checksum
@@ -28,6 +29,7 @@ from dias.nn.slots.aggregation import AggregationConfig
 from dias.training.saving import AtomicCheckpoints
 from miniatures import clevrtex, coco, davis, rendered_clips, scenes, videos, voc, ytvis
 
+CLEVRER = Path(__file__).parents[1] / "miniatures" / "clevrer"
 MOVI = Path(__file__).parents[1] / "miniatures" / "movi" / "movi_a"
 LARGEST = 65_536  # bytes of an input
 
@@ -121,6 +123,27 @@ def _read_all(file: Path, *, up: int, settings: tuple[str, ...] = ()) -> None:
         raise faults[0]
 
 
+def _clevrer(name: str) -> Callable[[Path], Path]:
+    def prepare(folder: Path) -> Path:
+        shutil.copytree(CLEVRER, folder / "clevrer")
+        return folder / "clevrer" / name
+
+    return prepare
+
+
+def _videos(file: Path, *, up: int) -> Clevrer:
+    return ClevrerConfig(path=str(file.parents[up]), split="train").build()
+
+
+def _read_questions(file: Path) -> None:
+    """What their programs say to events that are whole."""
+    videos = _videos(file, up=0)
+    log = videos.log(1)
+    for question in videos.questions(1):
+        for choice in question.choices or (None,):
+            answer_of(log, question.program or (), choice and (choice.program or ()))
+
+
 def _movi(folder: Path) -> Path:
     shutil.copytree(MOVI, folder / "movi_a")
     return next(folder.rglob("movi_a-train.tfrecord-*"))
@@ -154,6 +177,14 @@ FORMATS = {
     "state": Format(_state, AtomicCheckpoints().load_checkpoint),
     "recipe": Format(_recipe, read_yaml),
     "cache": Format(_cache, lambda file: FeatureCache.open(file.parent)),
+    "clevrer annotation": Format(
+        _clevrer("annotation_train/annotation_00000-01000/annotation_00001.json"),
+        lambda file: _videos(file, up=2).log(1),
+    ),
+    "clevrer questions": Format(_clevrer("train.json"), _read_questions),
+    "clevrer segments": Format(
+        _clevrer("derender_proposals/proposal_00001.json"), lambda file: _videos(file, up=1).read(1, [0])
+    ),
     "clevrtex mask": Format(
         _below(lambda folder: clevrtex.write(folder), "clevrtex_full/0/CLEVRTEX_full_000000_flat.png"),
         partial(_read_all, up=2),

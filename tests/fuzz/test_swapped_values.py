@@ -18,6 +18,9 @@ resource = pytest.importorskip("resource")  # not on Windows
 
 KINDS = (
     "cache",
+    "clevrer annotation",
+    "clevrer questions",
+    "clevrer segments",
     "coco instances json",
     "coco panoptic json",
     "movi declaration",

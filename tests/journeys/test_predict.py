@@ -26,9 +26,14 @@ def test_from_clips_to_a_rollout(tiny: Path, tmp_path: Path, dias: Dias) -> None
     single = tmp_path / "single"
     assert dias("slots", tiny / "run", tmp_path / "train", "--out", single).code == 0
     predictor, result = tmp_path / "predictor.safetensors", tmp_path / "prediction.json"
-    said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, "--features", 1)
+    all_clips = ("--features", 1, "--held-out", 0)
+    said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, *all_clips)
     assert said.code == 0, said.err
     assert "trained on 8 windows of 2 clips" in said.out
+    chosen = ("--noise", 0.1, "--dropout", 0.1, "--weight-decay", 0.1)
+    said = dias("predict", "train", tmp_path / "slots-train", "--out", predictor, *SHORT, *chosen)
+    assert said.code == 0, said.err
+    assert "trained on 4 windows of 1 clips; the weights of step" in said.out
     said = dias("predict", "eval", predictor, tmp_path / "slots-test", "--out", result, "--steps", 4)
     assert said.code == 0, said.err
     told = json.loads(result.read_text())
@@ -60,7 +65,15 @@ def test_from_clips_to_a_rollout(tiny: Path, tmp_path: Path, dias: Dias) -> None
     copy.write_bytes((tiny / "run" / "last.safetensors").read_bytes() + b" ")
     refused = {
         ("train", single, "--out", copy): "holds slots of single pictures",
-        ("train", tmp_path / "slots-train", "--predicted", 20): "none of 2 clips has 26 frames, 1 apart",
+        (
+            "train",
+            tmp_path / "slots-train",
+            "--held-out",
+            0,
+            "--predicted",
+            20,
+        ): "none of 2 clips has 26 frames, 1 apart",
+        ("train", tmp_path / "slots-train", "--held-out", 1): "2 clips are too few to hold 2 out",
         ("eval", predictor, single, "--out", copy): "followed False for True",
         ("eval", tiny / "run" / "last.safetensors", single, "--out", copy): "expected 'dias-predictor-1'",
         ("rollout", predictor, clip, "--out", out, "--model", copy): "the slots are of",

@@ -144,7 +144,7 @@ def test_motion_is_learned(residual: bool) -> None:
     windows = SlotWindows(slots=slots, kept=kept, clips=96, left_out=0)
     config = RollouterConfig(burn_in=3, width=32, layers=1, heads=2, hidden=64, residual=residual)
     losses = list[float]()
-    how = FitConfig(steps=120, batch=32, lr=6e-3, predicted=3, seed=0)
+    how = FitConfig(steps=120, batch=32, lr=6e-3, predicted=3, shift=0, seed=0)
     model = fit(windows, config, how, on_step=losses.append)
     assert np.mean(losses[-20:]) < 0.02 * losses[0]
     new = moving(16, frames=13, seed=1)
@@ -176,7 +176,7 @@ def test_the_loss_by_hand() -> None:
     model = RollouterConfig(burn_in=1, width=8, layers=1, heads=1, hidden=8).build(slot_dim=2)  # stays
     slots = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]], [[2.0, 1.0], [9.0, 9.0]], [[7.0, 7.0], [9.0, 9.0]]]])
     kept = torch.tensor([[[True, False], [True, True], [False, True]]])
-    loss = window_loss(model, slots, kept, FitConfig(predicted=2))
+    loss = window_loss(model, slots, kept, FitConfig(predicted=2, shift=0))
     assert float(loss.detach()) == pytest.approx(0.5)  # (1 + 0) / 2 of slot 0 in the first frame alone
 
 
@@ -185,7 +185,7 @@ def test_features_count_where_they_have_a_weight() -> None:
     decoder = RandomARConfig(layers=1, heads=1, width=8).build(slot_dim=5, token_dim=4, positions=9)
     model, slots = made(), some(2, 5, 4, 5)
     kept = torch.ones(2, 5, 4, dtype=torch.bool)
-    how = FitConfig(predicted=2, features_weight=2.0, features_frames=2)
+    how = FitConfig(predicted=2, features_weight=2.0, features_frames=2, shift=0)
     plain = window_loss(model, slots, kept, replace(how, features_weight=0.0))
     both = window_loss(model, slots, kept, how, decoder=decoder)
     found = model.rollout(slots[:, :3], steps=2)

@@ -33,6 +33,18 @@ def train(
     steps: Annotated[int, Option(min=1, help="Of the optimizer.")] = 1000,
     batch: Annotated[int, Option(min=1, help="Windows a step.")] = 32,
     lr: Annotated[float, Option(help="Peak of the learning rate.")] = 1e-3,
+    dropout: Annotated[float, Option(min=0, max=1, help="Of what each layer adds.")] = 0.0,
+    noise: Annotated[
+        float, Option(min=0, help="On the slots of burn-in, as a share of their spread; 0: none.")
+    ] = 0.0,
+    shift: Annotated[
+        float, Option(min=0, help="The same vector on a slot in all frames of a window, likewise; 0: none.")
+    ] = 1.0,
+    weight_decay: Annotated[float, Option(min=0, help="Of AdamW.")] = 0.0,
+    held_out: Annotated[
+        float,
+        Option(min=0, max=1, help="Share of the clips by which the weights are chosen; 0: the last weights."),
+    ] = 0.2,
     features: Annotated[
         float,
         Option(min=0, help="Weight of the error of features that the frozen decoder makes; 0: not asked."),
@@ -47,37 +59,33 @@ def train(
     from dias.config import from_dict
     from dias.files import check_writable
     from dias.inference.shortcuts import load_tracking
-    from dias.prediction import FitConfig, RollouterConfig, fit, save_rollouter, trained_on, windows_of
+    from dias.prediction import FitConfig, RollouterConfig, save_rollouter
     from dias.prediction.decoding import explains_alone
     from dias.prediction.trained import the_model
+    from dias.prediction.training import train_on
     from dias.progress import ProgressLine
-    from dias.slots import clips_of, load
+    from dias.slots import load
 
     where = "dias predict train"
-    shape = {"width": width, "layers": layers, "heads": heads, "hidden": hidden}
-    config = from_dict(RollouterConfig, {"burn_in": burn_in, "residual": residual, **shape}, where=where)
+    shape = {"burn_in": burn_in, "width": width, "layers": layers, "heads": heads, "hidden": hidden}
+    shape |= {"residual": residual}
+    config = from_dict(RollouterConfig, {**shape, "dropout": dropout}, where=where)
     how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed, "predicted": predicted, "stride": stride}
-    fitting = from_dict(FitConfig, {**how, "features_weight": features}, where=where)
+    real = {"features_weight": features, "noise": noise, "shift": shift, "weight_decay": weight_decay}
+    fitting = from_dict(FitConfig, {**how, **real}, where=where)
     check_writable(out)
     files = load(folder)
-    windows = windows_of(clips_of(files), frames=burn_in + predicted, stride=stride)
     decoder = None
     if features:
         own = the_model(model, files.header.extraction, files.header.checkpoint_name)
         decoder = explains_alone(load_tracking(own, device="cpu").image.requires_grad_(False))
-    losses = list[float]()
     with ProgressLine("train", total=fitting.steps) as line:
-
-        def on_step(loss: float) -> None:
-            losses.append(loss)
-            line.step(note=f"loss {loss:.4f}")
-
-        rollouter = fit(windows, config, fitting, decoder=decoder, on_step=on_step)
-    last = losses[-min(50, len(losses)) :]
-    notes = {"loss": sum(last) / len(last), "windows": len(windows), "clips": windows.clips}
-    save_rollouter(out, trained_on(rollouter, files.header, fitting), notes=notes)
-    short = f", {windows.left_out} too short" if windows.left_out else ""
-    print(f"{out}: trained on {len(windows)} windows of {windows.clips - windows.left_out} clips{short}")
+        done = train_on(
+            files, config, fitting, held_out=held_out, decoder=decoder,
+            on_step=lambda loss: line.step(note=f"loss {loss:.4f}"),
+        )  # fmt: skip
+    save_rollouter(out, done.trained, notes=done.notes)
+    print(f"{out}: {done.told}")
 
 
 @app.command("eval")

@@ -6,7 +6,7 @@ from dias.prediction.floors import Forecast, last_stays, straight_on
 from dias.prediction.results import Prediction, Row
 from dias.prediction.rollouter import Rollouter, RollouterConfig
 from dias.prediction.trained import TrainedRollouter, load_rollouter, save_rollouter, trained_on
-from dias.prediction.windows import SlotWindows, windows_of
+from dias.prediction.windows import SlotWindows, held_out_clips, windows_of
 
 __all__ = [
     "FitConfig",
@@ -20,6 +20,7 @@ __all__ = [
     "TrainedRollouter",
     "evaluate",
     "fit",
+    "held_out_clips",
     "last_stays",
     "load_rollouter",
     "save_rollouter",

@@ -1,6 +1,7 @@
 """Error against horizon as a picture and as a table."""
 
 import io
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -89,9 +90,9 @@ def table(found: Prediction) -> Table:
 
 
 def _top(curves: Iterable[Float64[np.ndarray, " steps"]]) -> float:
-    """Of the axis: a straight line that leaves the picture would squeeze all others to its foot."""
-    lasts = sorted(float(np.nanmax(curve)) for curve in curves if not np.isnan(curve).all())
-    return 1.1 * (lasts[-1] if len(lasts) < 3 else min(lasts[-1], 2 * lasts[-2])) or 1.0
+    """Of the axis: straight lines that leave the picture would squeeze all others to its foot."""
+    highest = [float(np.nanmax(curve)) for curve in curves if not np.isnan(curve).all()]
+    return 1.1 * min(max(highest), 2 * float(np.median(highest)) or math.inf) or 1.0
 
 
 def _cell(value: float, measure: Measure) -> str:

@@ -32,6 +32,29 @@ class SlotWindows:
         return len(self.slots)
 
 
+def held_out_clips(clips: Sequence[ClipSlots], *, share: float) -> tuple[list[ClipSlots], list[ClipSlots]]:
+    """Clips to train on, and some to choose the weights by: whole ones, a fixed random choice.
+
+    Args:
+        clips: all.
+        share: of them that is held out, 0 to 1; one at least if it is above 0.
+
+    Raises:
+        DiasError: none would be left to train on.
+    """
+    count = max(round(share * len(clips)), 1) if share else 0
+    if count >= len(clips):
+        raise DiasError(
+            f"prediction: {len(clips)} clips are too few to hold {count} out; give more clips, or hold fewer "
+            "out (0: none)"
+        )
+    chosen = set(np.random.default_rng(0).permutation(len(clips))[:count].tolist())
+    return (
+        [clip for place, clip in enumerate(clips) if place not in chosen],
+        [clip for place, clip in enumerate(clips) if place in chosen],
+    )
+
+
 def windows_of(clips: Iterable[ClipSlots], *, frames: int, stride: int) -> SlotWindows:
     """Every window of `frames` frames, `stride` apart, that no missing frame interrupts.
 

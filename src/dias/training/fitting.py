@@ -54,6 +54,7 @@ def descend(
     *,
     whose: str,
     clip: float | None = None,
+    weight_decay: float = 0.0,
     on_step: Callable[[float], None] = lambda loss: None,
 ) -> None:
     """Make the steps.
@@ -65,12 +66,13 @@ def descend(
         config: how.
         whose: loss it is, in a word, for the error.
         clip: largest norm of the gradient; None: any.
+        weight_decay: decoupled; with 0 the optimizer is plain Adam.
         on_step: called after each step with its loss.
 
     Raises:
         TrainingError: the last loss is not a number.
     """
-    optimizer = torch.optim.Adam(module.parameters(), lr=config.lr)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=config.lr, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, config.share)
     value = 0.0
     for rows in chosen:
