@@ -9,13 +9,11 @@ Runs that are there already are not made again, so it can be stopped and started
 import argparse
 import os
 import statistics
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dias.evaluation.results import METRIC_NAMES, METRICS, Metric, Results
-from harness import Row, markdown, save
+from dias.evaluation.results import METRIC_NAMES, METRICS, Results
+from harness import Row, markdown, run_dias, save, spread
 
 VARIANTS = {
     "DIAS": [],
@@ -73,7 +71,7 @@ def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
     changes = [word for change in [*given.set, *(VARIANTS | WEIGHTS)[name]] for word in ("--set", change)]
     resume = ["--resume"] if (run / "state.ckpt").exists() else []
     words = ["train", given.recipe, "--cache", given.cache, "--out", run, "--seed", seed, "--logger", "none"]
-    _dias([*words, *changes, *resume], threads=max((os.cpu_count() or 1) // given.jobs, 1))
+    run_dias([*words, *changes, *resume], threads=max((os.cpu_count() or 1) // given.jobs, 1))
     (run / "done").touch()
     print(f"trained {run}", flush=True)
 
@@ -81,30 +79,16 @@ def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
 def _evaluate(name: str, data: Path, *, given: argparse.Namespace) -> Row:
     runs = [_run(name, seed, given=given) for seed in given.seeds]
     file = given.out / f"{name.replace(' ', '-')}-{data.name}.json"
-    _dias(["eval", *runs, data, "--size", 224, "--out", file], threads=os.cpu_count() or 1)
+    run_dias(["eval", *runs, data, "--size", 224, "--out", file], threads=os.cpu_count() or 1)
     found = Results.load(file).evaluations
     best = [one.best_map.mean for one in found]
     first = [row.mean for one in found for row in one.rows if row.variant == "first iteration"]
     return {
         "variant": name,
-        **{METRIC_NAMES[metric]: _spread(metric, best) for metric in METRICS},
+        **{METRIC_NAMES[metric]: spread([getattr(one, metric) for one in best]) for metric in METRICS},
         "slots kept": f"{statistics.mean(float(one.slots_kept.mean()) for one in found):.1f}",
-        "first iteration's ARIfg": _spread("ari_foreground", first),
+        "first iteration's ARIfg": spread([one.ari_foreground for one in first]),
     }
-
-
-def _spread(metric: Metric, found: list[object]) -> str:
-    values = [100 * getattr(one, metric) for one in found]
-    deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
-    return f"{statistics.mean(values):.1f} ± {deviation:.1f}"
-
-
-def _dias(words: list[object], *, threads: int) -> None:
-    command = [sys.executable, "-m", "dias.cli.main", *(str(word) for word in words)]
-    quiet = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"`dias {' '.join(command[3:])}` failed:\n{done.stderr[-2000:]}")
 
 
 if __name__ == "__main__":

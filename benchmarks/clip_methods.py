@@ -14,10 +14,7 @@ the table of what is done.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +35,7 @@ from dias.evaluation.clips import (
 )
 from dias.models.clip import ClipModel
 from dias.training.recipe import read_recipe
-from harness import Row, markdown, save
+from harness import Row, markdown, run_dias, save, spread
 
 PICTURES = Path("data/models/scenes-cpu.safetensors")
 TRAIN, TEST = Path("data/clips/train"), Path("data/clips/test")
@@ -107,7 +104,7 @@ def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
         start = _start(recipe, changes, run.with_name(f"{run.name}.start.safetensors"))
         changes.append(f"training.start={start}")
     words += [word for change in changes for word in ("--set", change)]
-    _dias([*words, *(["--resume"] if any(run.rglob("state.ckpt")) else [])])
+    run_dias([*words, *(["--resume"] if any(run.rglob("state.ckpt")) else [])])
 
 
 def _start(recipe: str, changes: Sequence[str], file: Path) -> Path:
@@ -133,7 +130,7 @@ def _start(recipe: str, changes: Sequence[str], file: Path) -> Path:
 
 def _cache(folder: Path) -> Path:
     """Features of the training clips, and keys for VideoSAUR."""
-    _dias(["cache", TRAIN, folder, "--size", 140, "--input-size", 140, "--keys"])
+    run_dias(["cache", TRAIN, folder, "--size", 140, "--input-size", 140, "--keys"])
     return folder
 
 
@@ -153,13 +150,13 @@ def _row(name: str, seeds: Sequence[int], *, given: argparse.Namespace) -> Row:
         "method": name.removesuffix(TOLD),
         "told": "boxes" if name.endswith(TOLD) else "",
         "seeds": len(seeds),
-        "ARI": _spread([one.ari for one in whole]),
-        "ARIfg": _spread([one.ari_foreground for one in whole]),
-        "mBO": _spread([one.mbo for one in whole]),
-        "mIoU": _spread([one.miou for one in whole]),
-        "ARIfg of frames": _spread([one.ari_foreground for one in frames]),
-        "HOTA": _spread([one.hota for one in tracks]),
-        "IDF1": _spread([one.idf1 for one in tracks]),
+        "ARI": spread([one.ari for one in whole]),
+        "ARIfg": spread([one.ari_foreground for one in whole]),
+        "mBO": spread([one.mbo for one in whole]),
+        "mIoU": spread([one.miou for one in whole]),
+        "ARIfg of frames": spread([one.ari_foreground for one in frames]),
+        "HOTA": spread([one.hota for one in tracks]),
+        "IDF1": spread([one.idf1 for one in tracks]),
         "switches a clip": f"{statistics.mean(one.switches for one in tracks):.1f}",
         "CPU minutes": f"{statistics.mean(minutes):.1f}",
     }
@@ -178,19 +175,6 @@ def _cpu_seconds(run: Path) -> float:
     """Of the steps of all stages."""
     costs = [json.loads(file.read_text()) for file in run.rglob("cost.json")]
     return sum(float(cost["training"]["cpu_seconds"]) for cost in costs)
-
-
-def _spread(values: Sequence[float]) -> str:
-    shares = [100 * value for value in values]
-    mean = f"{statistics.mean(shares):.1f}"
-    return f"{mean} ± {statistics.stdev(shares):.1f}" if len(shares) > 1 else mean
-
-
-def _dias(words: Sequence[object]) -> None:
-    command = [sys.executable, "-m", "dias.cli.main", *(str(word) for word in words)]
-    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"`dias {' '.join(command[3:])}` failed:\n{done.stderr[-2000:]}")
 
 
 if __name__ == "__main__":

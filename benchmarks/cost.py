@@ -9,10 +9,8 @@ half). `--steps` are the optimizer steps of every stage; with --split, stages sh
 """
 
 import argparse
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +18,7 @@ from pathlib import Path
 from dias.comparison.plan import length
 from dias.training.cost import Cost, cost_of
 from dias.training.recipe import Recipe, read_recipe
-from harness import Row, markdown, save
+from harness import Row, markdown, run_dias, save
 
 QUANTITIES: dict[str, Callable[[Cost], float]] = {
     "training, s": lambda cost: cost.training.seconds,
@@ -69,10 +67,7 @@ def _train(recipe: str, folder: Path, *, given: argparse.Namespace) -> Cost:
     words = ["train", recipe, "--out", folder, "--logger", "none", "--data", given.data]
     words += ["--cache", given.cache] if given.cache else []
     words += [word for change in changes for word in ("--set", change)]
-    command = [sys.executable, "-m", "dias.cli.main", *map(str, words)]
-    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"`dias {' '.join(command[3:])}` failed:\n{done.stderr[-2000:]}")
+    run_dias(words)
     return cost_of(folder)
 
 

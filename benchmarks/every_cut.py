@@ -22,7 +22,7 @@ from dias.nn.decoders import Target
 from dias.nn.decoders.counted import decode
 from dias.nn.slots.aggregation import Aggregated, Aggregation
 from dias.nn.slots.dendrogram import Dendrogram, dendrogram
-from dias.nn.slots.thresholds import Automatic, Evidence
+from dias.nn.slots.thresholds import Automatic, Evidence, merges_below, merges_of
 
 MEASURED: tuple[Metric, ...] = ("ari", "ari_foreground", "mbo", "miou")
 FIXED = [step / 200 for step in range(201)]  # cosine distances 0 to 1, which the oracle chooses from
@@ -60,6 +60,7 @@ class Cuts:
     tree: Dendrogram
     evidence: Evidence
     scores: dict[Metric, Float64[Tensor, "b cuts"]]
+    taught: float | None
 
     @property
     def slots(self) -> int:
@@ -76,12 +77,11 @@ class Cuts:
 
     def below(self, distance: float) -> Int64[Tensor, " b"]:
         """The cuts of a fixed threshold; an image that would be one cluster keeps its slots."""
-        merges = (self.tree.heights < distance).sum(dim=1)
-        return merges.masked_fill(merges > self.slots - 2, 0)
+        return merges_below(self.tree, distance)
 
     def by(self, way: Automatic) -> Int64[Tensor, " b"]:
         """The cuts of an automatic threshold."""
-        return way.merges(self.tree, self.evidence)
+        return merges_of(way, self.tree, self.evidence, taught=self.taught)
 
     @cached_property
     def oracle(self) -> float:
@@ -102,6 +102,7 @@ def cuts_of(model: ImageModel, pictures: Pictures, *, batch: int = 32) -> Cuts:
         tree=Dendrogram(**_joined([part.tree for part in parts])),
         evidence=Evidence(**_joined([part.evidence for part in parts])),
         scores={metric: torch.cat([part.scores[metric] for part in parts]) for metric in MEASURED},
+        taught=parts[0].taught,
     )
 
 
@@ -137,6 +138,7 @@ def _cuts(
         tree=tree,
         evidence=Evidence(attention=before.logits[-1].softmax(dim=1), tokens=keys),
         scores={metric: torch.stack(values, dim=1) for metric, values in found.items()},
+        taught=aggregation.taught,
     )
 
 

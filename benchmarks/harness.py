@@ -1,6 +1,9 @@
 """How everything here is measured: warm-up, repeats in turn, median and spread, provenance, a table."""
 
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from pathlib import Path
 import torch
 
 from dias.files import write_json
+from dias.metrics import mean_and_deviation
 from dias.provenance import record
 
 RESULTS = Path(__file__).parent / "results"
@@ -66,6 +70,23 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(_text(row[column]) for column in columns) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def spread(values: Sequence[float], *, percent: bool = True) -> str:
+    """Mean of seeds, and ± sample standard deviation where there are several; shares in percent."""
+    scale, digits = (100, 1) if percent else (1, 2)
+    found = mean_and_deviation([scale * value for value in values])
+    more = f" ± {found.deviation:.{digits}f}" if len(values) > 1 else ""
+    return f"{round(found.mean, digits) + 0.0:.{digits}f}{more}"  # + 0.0: no minus before a zero
+
+
+def run_dias(words: Sequence[object], *, threads: int | None = None) -> None:
+    """Run the command line in a process of its own; end with what it said where it fails."""
+    command = [sys.executable, "-m", "dias.cli.main", *(str(word) for word in words)]
+    surroundings = os.environ | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"`dias {' '.join(command[3:])}` failed:\n{done.stderr[-2000:]}")
 
 
 def _once_ms(call: Callable[[], object], clock: Callable[[], float]) -> float:

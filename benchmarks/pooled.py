@@ -1,6 +1,6 @@
 """Objects with means of frozen features in place of slots: what is known without a trained model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -19,14 +19,29 @@ from dias.slots.read import PictureMasks
 CLUSTERS = 7  # as many as the models that ship have slots
 
 
+Looked = tuple[ImageSample, ImageSample, Float[torch.Tensor, "h w c"]]
+
+
 @torch.no_grad()
-def clustered(backbone: Backbone, samples: Sequence[ImageSample], *, names: Mapping[int, str]) -> Objects:
+def looked_at(backbone: Backbone, samples: Sequence[ImageSample]) -> list[Looked]:
+    """Each picture, what of it is looked at, and the features of that."""
+    size = backbone.input_size or 224
+    found = []
+    for sample in samples:
+        shown = look(sample, centre_view(*sample.image.shape[:2], size=size))
+        seen = backbone(as_tensor(shown.image)[None])
+        found.append((sample, shown, seen.features[0].reshape(*seen.grid, -1).float()))
+    return found
+
+
+@torch.no_grad()
+def clustered(pictures: Sequence[Looked], *, names: Mapping[int, str]) -> Objects:
     """Each picture's tokens in seven clusters by k-means; a slot is the mean feature of its cluster.
 
     Matched as slots are: by masks, above an IoU of 0.1.
     """
     found = []
-    for sample, shown, features in _seen(backbone, samples):
+    for sample, shown, features in pictures:
         tokens, size = features.flatten(0, 1), shown.image.shape[0]
         maps, _ = cluster_maps(
             tokens[None], torch.tensor([CLUSTERS]), method=kmeans, config=ClusteringConfig()
@@ -42,13 +57,10 @@ def clustered(backbone: Backbone, samples: Sequence[ImageSample], *, names: Mapp
     return _objects(found, names)
 
 
-@torch.no_grad()
-def pooled(
-    backbone: Backbone, samples: Sequence[ImageSample], *, names: Mapping[int, str], inside: bool
-) -> Objects:
+def pooled(pictures: Sequence[Looked], *, names: Mapping[int, str], inside: bool) -> Objects:
     """Every true object, with the mean feature in its box, or of the whole picture, as its slot."""
     found = []
-    for sample, shown, features in _seen(backbone, samples):
+    for sample, shown, features in pictures:
         assert shown.boxes is not None
         slots, boxes, numbers = [], [], []
         for number, box in enumerate(shown.boxes, start=1):
@@ -68,17 +80,6 @@ def pooled(
         )
         found.append((shown, matches, torch.stack(slots)))
     return _objects(found, names)
-
-
-def _seen(
-    backbone: Backbone, samples: Sequence[ImageSample]
-) -> Iterator[tuple[ImageSample, ImageSample, Float[torch.Tensor, "h w c"]]]:
-    """Each picture, what of it is looked at, and the features of that."""
-    size = backbone.input_size or 224
-    for sample in samples:
-        shown = look(sample, centre_view(*sample.image.shape[:2], size=size))
-        seen = backbone(as_tensor(shown.image)[None])
-        yield sample, shown, seen.features[0].reshape(*seen.grid, -1).float()
 
 
 def _objects(

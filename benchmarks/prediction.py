@@ -25,7 +25,6 @@ from dias.data.samples import ClipSource
 from dias.data.sources import config_for
 from dias.evaluation.protocol import rules_of
 from dias.inference.tracks import Tracker
-from dias.metrics import mean_and_deviation
 from dias.models import ClipModel, following
 from dias.prediction import (
     FitConfig,
@@ -44,13 +43,14 @@ from dias.prediction.training import train_on
 from dias.progress import ProgressLine
 from dias.slots import SlotFiles, clips_of, extract, load
 from dias.slots.header import header_of
-from harness import Row, markdown, save
+from harness import Row, markdown, save, spread
 from recognition import remember
 
 DOCS = Path(__file__).parents[1] / "docs"
 Curve = Float64[np.ndarray, " steps"]
 MARKS = (1, 5, 10, 20, 40)
 SHOWN: tuple[Measure, ...] = ("slot_error", "feature_error", "ari_foreground", "miou")
+_SHARES = ("ari", "ari_foreground", "miou")
 NAMES = {
     "slot_error": "slot error (1: as the mean slot)",
     "feature_error": "feature error (1 - cosine)",
@@ -102,20 +102,15 @@ def rows_of(slots: str, found: Prediction, groups: dict[str, Sequence[str]]) -> 
         for measure in SHOWN:
             row: Row = {"slots": slots, NAMES[measure]: name}
             for mark in marks:
-                row[f"step {mark}"] = _told([one.curve(measure)[mark - 1] for one in own], measure)
+                row[f"step {mark}"] = spread(
+                    [one.curve(measure)[mark - 1] for one in own], percent=measure in _SHARES
+                )
             tables.setdefault(measure, []).append(row)
         whole: Row = {"slots": slots, "the whole future as one image": name}
         for key in ("ari", "ari_foreground", "miou"):
-            whole[NAMES[key]] = _told([float(np.nanmean(one.whole[key])) for one in own], "miou")
+            whole[NAMES[key]] = spread([float(np.nanmean(one.whole[key])) for one in own])
         tables.setdefault("whole", []).append(whole)
     return tables
-
-
-def _told(values: Sequence[float], measure: Measure) -> str:
-    both = mean_and_deviation(values)
-    scale, digits = (100, 1) if measure in ("ari", "ari_foreground", "miou") else (1, 2)
-    spread = f" ± {scale * both.deviation:.{digits}f}" if len(values) > 1 else ""
-    return f"{scale * both.mean:.{digits}f}{spread}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,14 +125,17 @@ class Prepared:
 
 
 def prepared(given: argparse.Namespace) -> dict[str, Prepared]:
-    """Extract the slots of all models, whose backbone sees each frame once."""
-    shared: Backbone | None = None
+    """Extract the slots of all models; backbones of the same settings are one, which sees each frame once."""
+    shared: dict[object, Backbone] = {}
     found = {}
     for word in given.models:
         name, path = word.split("=", 1)
-        model = model_at(Path(path), shared)
-        assert model.image.backbone is not None
-        shared = shared or remember(model.image.backbone)
+        model = model_at(Path(path), None)
+        own = model.image.backbone
+        assert own is not None
+        if model.image.config.backbone not in shared:
+            shared[model.image.config.backbone] = remember(own)
+        model = model_at(Path(path), shared[model.image.config.backbone])
         place = given.work / Path(path).stem
         test, source = slots_of(model, Path(path), given.test, place / "test")
         train, _ = slots_of(model, Path(path), given.train, place / "train")

@@ -34,7 +34,6 @@ from dias.data.frames import ClipFrames
 from dias.data.sources import ClevrerConfig
 from dias.data.sources.clevrer import Clevrer
 from dias.files import write_json
-from dias.metrics import mean_and_deviation
 from dias.progress import ProgressLine
 from dias.reasoning import (
     Material,
@@ -53,7 +52,7 @@ from dias.reasoning.scores import Score, by_chance, by_habit
 from dias.slots import ClipSlots, SlotFiles, extract, load
 from dias.slots.finding import finder_of
 from dias.slots.header import header_of
-from harness import Row, markdown, save
+from harness import Row, markdown, save, spread
 
 SPLITS = ("train", "validation")
 LEAST = 40  # pixels of an object that counts
@@ -90,9 +89,7 @@ def main() -> None:
         slots = [material_of(one, path=given.data) for one in files]
         shown = [covered(files[1], given.data)]
         kinds.append(Kind(name="slots", train=slots[0], test=slots[1], recipe=recipe))
-    few = given.seeds[: given.slots_seeds]
-    seeds = {kind.name: few if kind.name == "slots" else given.seeds for kind in kinds}
-    found = {kind.name: [measured(kind, seed, given.work) for seed in seeds[kind.name]] for kind in kinds}
+    found = {kind.name: [measured(kind, seed, given.work) for seed in given.seeds] for kind in kinds}
     language = language_of((one for _, one in truth[0].asked), recipe.lengths)
     known = decisions(truth[1].asked, language)
     rows = [row(name, [test for test, _ in several]) for name, several in reversed(found.items())]
@@ -107,9 +104,7 @@ def main() -> None:
         f"accuracy (%) on questions about {len(truth[1].clips)} rendered videos, networks trained on "
         f"{len(truth[0].asked)} questions about {len(truth[0].clips)} others ({recipe.fit.steps} steps of "
         f"{recipe.fit.batch}), mean ± sample standard deviation over seeds "
-        f"{', '.join(map(str, given.seeds))}"
-        + (f" (slots: {', '.join(map(str, few))} alone)" if few != given.seeds else "")
-        + "; then the same on the questions that they were trained on"
+        f"{', '.join(map(str, given.seeds))}; then the same on the questions that they were trained on"
         + ("; then how many objects have a slot, frame by frame" if shown else "")
     )
     print(save("reasoning", [*rows, *own, *(one for several in shown for one in several)], about=about))
@@ -127,9 +122,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--recipe", default="clevrer-cpu")
     parser.add_argument("--set", dest="change", action="append", default=[])
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
-    parser.add_argument(
-        "--slots-seeds", type=int, help="how many of them the row `slots` has; all if not given"
-    )
     return parser.parse_args()
 
 
@@ -244,8 +236,8 @@ def row(name: str, found: Sequence[Scores], *, first: str = "") -> Row:
     for number, one in enumerate(found[0].scores):
         several = [each.scores[number] for each in found]
         if one.options:
-            cells[f"{one.type} / option"] = _cell([each.per_option for each in several])
-        whole = _cell([each.per_question for each in several])
+            cells[f"{one.type} / option"] = spread([each.per_option for each in several])
+        whole = spread([each.per_question for each in several])
         cells[one.type + (" / question" if one.options else "")] = whole
     return cells
 
@@ -258,11 +250,6 @@ def counts(found: Scores) -> Row:
             cells[f"{one.type} / option"] = one.options
         cells[one.type + (" / question" if one.options else "")] = one.questions
     return cells
-
-
-def _cell(values: Sequence[float]) -> str:
-    found = mean_and_deviation([100 * value for value in values])
-    return f"{found.mean:.1f}" + (f" ± {found.deviation:.1f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

@@ -24,15 +24,15 @@ from dias.config import to_dict
 from dias.data.samples import ImageSample, ImageSource, class_names_of
 from dias.data.sources import config_for
 from dias.inference.segment import Segmenter
-from dias.metrics import box_iou, mean_and_deviation
+from dias.metrics import box_iou
 from dias.models.image import ImageModel
 from dias.recognition import Answers, FitConfig, Objects, Recognition, fit, match_objects, score
 from dias.recognition.head import RecognitionHead
 from dias.recognition.objects import match_picture
 from dias.slots import SlotFiles, extract, load
 from dias.slots.header import header_of
-from harness import Row, markdown, save
-from pooled import clustered, pooled
+from harness import Row, markdown, save, spread
+from pooled import clustered, looked_at, pooled
 
 CLUSTERS = "no model: k-means of a picture's features, 7 means"
 AGREEMENTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -104,11 +104,7 @@ def row_of(name: str, results: Sequence[Recognition], *, models: int) -> Row:
     """Mean and spread over models and heads."""
 
     def told(value: Callable[[Recognition], float], *, percent: bool = True) -> str:
-        both = mean_and_deviation([value(one) for one in results])
-        mean, deviation = (100 * each if percent else each for each in (both.mean, both.deviation))
-        digits = 1 if percent else 2
-        spread = f" ± {deviation:.{digits}f}" if len(results) > 1 else ""
-        return f"{round(mean, digits) + 0.0:.{digits}f}{spread}"  # + 0.0: no minus before a zero
+        return spread([value(one) for one in results], percent=percent)
 
     return {
         "slots": name,
@@ -127,12 +123,11 @@ def row_of(name: str, results: Sequence[Recognition], *, models: int) -> Row:
 def floors(backbone: Backbone, train: Remembered, test: Remembered, seeds: Sequence[int]) -> list[Row]:
     """Rows without a trained model; in those called "none" all objects are known: nothing has to be found."""
     rows = []
-    both = [clustered(backbone, data.samples, names=data.class_names()) for data in (train, test)]
+    sets = [(looked_at(backbone, data.samples), data.class_names()) for data in (train, test)]
+    both = [clustered(pictures, names=names) for pictures, names in sets]
     rows.append(row_of(CLUSTERS, [result for _, result in heads(*both, seeds)], models=1))
     for name, inside in (("mean feature in the true box", True), ("mean feature of the picture", False)):
-        both = [
-            pooled(backbone, data.samples, names=data.class_names(), inside=inside) for data in (train, test)
-        ]
+        both = [pooled(pictures, names=names, inside=inside) for pictures, names in sets]
         rows.append(row_of(f"none: {name}", [result for _, result in heads(*both, seeds)], models=1))
     known, asked = both
     numbers, counts = known.classes.unique(return_counts=True)

@@ -84,7 +84,7 @@ def _data(out: Path, *, photos: Mapping[str, Sequence[str]]) -> str:
     sources = sorted((out / "train").glob("photos-*"))
     held = len(list((out / "sets" / "val" / "images").iterdir()))
     return (
-        f"{pictures:,} pictures: rendered scenes (`dias synth images`, MuJoCo; {len(sources)} set(s)),\n"
+        f"{pictures:,} pictures: rendered scenes (`dias synth images`, MuJoCo; {_of(len(sources), 'set')}),\n"
         f"and the same objects on parts of photographs ({', '.join(photos['train'])}).\n"
         f"Held out to choose the checkpoint: {held} more, half of them on those photographs.\n"
         f"Tested on photographs: {', '.join(photos['test'])}. The photographs\n"
@@ -101,9 +101,13 @@ def _training(out: Path, *, recipe: Mapping, told: Mapping) -> str:
         "steps": f"{cost.steps:,} of {training['batch']} pictures; best: step {told['notes']['step']:,}",
         "seed": training["seed"],
         "time": f"{cost.training.seconds / 60:.0f} minutes ({cost.training.cpu_seconds / 60:.0f} of CPU)",
-        "hardware": f"{where}, {machine['cores']} cores, {machine['threads']} threads",
+        "hardware": f"{where}, {_of(machine['cores'], 'core')}, {_of(machine['threads'], 'thread')}",
         "parameters": f"{cost.trained_parameters:,} trained, {cost.frozen_parameters:,} frozen",
         "code revision": told["provenance"]["revision"],
         "command": f"`{told['provenance']['command']}`",
     }
     return "\n".join(f"- {name}: {value}" for name, value in rows.items())
+
+
+def _of(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

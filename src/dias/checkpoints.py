@@ -23,7 +23,11 @@ FORMAT = "dias-checkpoint-1"
 CLIP_FORMAT = "dias-clip-checkpoint-1"
 TOKENIZER_FORMAT = "dias-tokenizer-1"
 CHECKPOINT_KEY = "dias"  # of the same header in a checkpoint of Lightning
-_NAMES = ("best.safetensors", "last.safetensors", "model.safetensors")  # the last: as Hugging Face has it
+USUAL_NAMES = (
+    "best.safetensors",
+    "last.safetensors",
+    "model.safetensors",
+)  # the last: Hugging Face's
 
 AnyModel = TypeVar("AnyModel", ImageModel, ClipModel)
 
@@ -203,10 +207,10 @@ def find(path: Path) -> Path:
     path = Path(path)
     if path.is_file():
         return path
-    for name in _NAMES:
+    for name in USUAL_NAMES:
         if (path / name).is_file():
             return path / name
-    problem = f"holds neither {' nor '.join(_NAMES)}" if path.is_dir() else "does not exist"
+    problem = f"holds neither {' nor '.join(USUAL_NAMES)}" if path.is_dir() else "does not exist"
     raise CheckpointError(path, problem, do="give a .safetensors file or a folder that `dias train` wrote")
 
 

@@ -63,13 +63,15 @@ def test_keys_stand_behind_the_features_for_those_who_ask(tmp_path: Path, data: 
     )
     cache, without = make(data, asking, tmp_path / "keys"), make(data, plain, tmp_path / "plain")
     assert (cache.channels, without.channels) == (32, 16)
-    assert np.array_equal(cache.read(2, 1)[:, :16], without.read(2, 1))
+    assert np.array_equal(cache.read(2, 1), without.read(2, 1))
+    assert np.array_equal(cache.read(2, 1, keys=True)[:, :16], without.read(2, 1, keys=True))
     source = ImageFolderConfig(path=str(data)).build()
     image = source[2].image
     view = numbered_view(*image.shape[:2], size=28, seed=3, index=2, number=1)
     live = asking(show(image, view)[None]).keys
     assert live is not None
-    torch.testing.assert_close(torch.tensor(cache.read(2, 1)[:, 16:]).float(), live[0], atol=1e-3, rtol=1e-3)
+    kept = torch.tensor(cache.read(2, 1, keys=True)[:, 16:]).float()
+    torch.testing.assert_close(kept, live[0], atol=1e-3, rtol=1e-3)
     for backbone in (asking, plain):
         cache.require(backbone=backbone, source=source, size=28)
         check_some(cache, source, backbone)

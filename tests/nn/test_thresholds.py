@@ -103,6 +103,28 @@ def test_slots_that_all_see_the_same_are_left_alone() -> None:
     assert RemovalError().merges(dendrogram(slots), even).tolist() == [0] * 8
 
 
+@every_way
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12), taught=st.floats(0, 2))
+def test_a_model_that_counts_merges_what_it_was_taught_to(
+    way: Automatic, seed: int, n: int, taught: float
+) -> None:
+    """An automatic way merges more than the distance of training, never less; a number is kept to."""
+    slots, seen = slots_of(seed, n=n), evidence(seed, n=n)
+    config = AggregationConfig(slot_dim=slots.shape[2], threshold=taught, counted=True)
+    model = config.build(token_dim=5)
+    of_training = model.clusters(slots, seen)
+    together = of_training[:, :, None] == of_training[:, None, :]
+    automatic = model.with_threshold(way).clusters(slots, seen)
+    assert (automatic[:, :, None] == automatic[:, None, :])[together].all()
+    plain = replace(config, counted=False, threshold=way).build(token_dim=5).clusters(slots, seen)
+    assert (automatic.amax(dim=1) <= plain.amax(dim=1)).all()
+    asked = model.with_threshold(ClusterCount(clusters=n)).clusters(slots, seen)
+    assert asked.amax(dim=1).tolist() == [n - 1] * len(slots)
+    again = model.with_threshold(way).with_threshold(taught).clusters(slots, seen)
+    assert torch.equal(again, of_training)
+
+
 @pytest.mark.parametrize("clusters", [2, 3, 6, 9])
 def test_as_many_clusters_are_left_as_are_asked_for(clusters: int) -> None:
     kept = torch.ones(8, 6, dtype=torch.bool)

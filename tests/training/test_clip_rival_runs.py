@@ -10,7 +10,7 @@ from dias.data.frames import images_of
 from dias.errors import DiasError
 from dias.features import Views, build_cache
 from dias.training.run import train
-from tiny_clip_run import make_files, recipe
+from tiny_clip_run import first_logged, make_files, recipe
 from tiny_run import QUIET, journal
 
 SHORT = {"steps": 10, "validate_every": 10}  # a line of the journal each ten
@@ -47,12 +47,7 @@ def test_keys_from_a_cache_train_like_those_of_the_frames(files: Path, tmp_path:
     cached = recipe(
         files, data={"cache": str(tmp_path / "cache")}, model=model, objective=objective, training=SHORT
     )
-    train(live, tmp_path / "live", machine=QUIET)
-    train(cached, tmp_path / "cached", machine=QUIET)
-    one, other = (
-        next(line["similarity"] for line in journal(tmp_path / name) if "similarity" in line)
-        for name in ("live", "cached")
-    )
+    one, other = first_logged("similarity", live, cached, place=tmp_path / "runs")
     assert one == pytest.approx(other, rel=2**-8)
 
 

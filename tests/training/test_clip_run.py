@@ -16,7 +16,7 @@ from dias.errors import DiasError
 from dias.features import Views, build_cache
 from dias.training.recipe import Recipe
 from dias.training.run import train
-from tiny_clip_run import make_files, recipe
+from tiny_clip_run import first_logged, make_files, recipe
 from tiny_run import QUIET, journal
 
 TOLD = {"clip": {"cues": {"kind": "boxes"}}, "objective": {"contrast_weight": 0.5}}
@@ -92,12 +92,7 @@ def test_cached_features_train_like_the_frames_they_came_from(files: Path, tmp_p
     frames = images_of(live.data.train.build())
     build_cache(frames, live.model.backbone.build(), tmp_path / "cache", views=views, progress=False)
     cached = recipe(files, **TOLD, data={"cache": str(tmp_path / "cache")}, training=short)
-    train(live, tmp_path / "live", machine=QUIET)
-    train(cached, tmp_path / "cached", machine=QUIET)
-    one, other = (
-        next(line["loss"] for line in journal(tmp_path / name) if "loss" in line)
-        for name in ("live", "cached")
-    )
+    one, other = first_logged("loss", live, cached, place=tmp_path / "runs")
     assert one == pytest.approx(other, rel=2**-8)
 
 

@@ -54,12 +54,6 @@ def test_a_picture_is_segmented_as_elsewhere(map: str) -> None:
         np.testing.assert_allclose(found.slots[found.kept], wanted.slots, rtol=1e-6)
 
 
-def test_where_trees_are_cut_to_begin_with() -> None:
-    assert Finder(small_model()).first_cut == "auto"
-    assert Finder(small_model(counted=True, threshold=0.3)).first_cut == "distance"
-    assert Finder(small_model(counted=True, threshold=AUTOMATIC)).first_cut == "auto"
-
-
 def test_a_clip_is_followed_as_elsewhere() -> None:
     model, frames = small_model(), moving(4)
     finder = Finder(model)

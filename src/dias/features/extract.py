@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16, UInt8
+from jaxtyping import Float16, UInt8
 from torch import Tensor
 
-from dias.backbones import Backbone, Tokens
+from dias.backbones import Backbone
 from dias.data.frames import scene_of
 from dias.data.samples import ImageSource, picture_of
 from dias.data.showing import show
 from dias.data.transforms import centre_view, numbered_view
 from dias.errors import CacheError, DiasError, SampleError
+from dias.features.kept import joined
 from dias.features.key import CacheKey
 from dias.features.lock import only_writer
 from dias.features.store import FeatureCache, Layout
@@ -119,7 +120,9 @@ def check_some(cache: FeatureCache, source: ImageSource, backbone: Backbone) -> 
         if isinstance(seen, SampleError):
             raise seen
         now = _features(backbone, seen[:1], batch=1)[0].astype(np.float32)
-        if np.linalg.norm(cache.read(index, 0)[:, : now.shape[1]] - now) > _ALIKE * np.linalg.norm(now):
+        then = cache.read(index, 0)
+        now = now[:, : then.shape[1]]
+        if np.linalg.norm(then - now) > _ALIKE * np.linalg.norm(now):
             raise CacheError(
                 cache.folder,
                 f"was made of another picture {cache.names[index]} than is there now",
@@ -193,7 +196,7 @@ def _features(
 ) -> Float16[np.ndarray, "b m c"]:
     device = backbone.device
     starts = range(0, len(images), batch)
-    tokens = torch.cat([_kept(backbone(images[i : i + batch].to(device))).cpu() for i in starts])
+    tokens = torch.cat([joined(backbone(images[i : i + batch].to(device))).cpu() for i in starts])
     largest = float(tokens.abs().max())
     if not largest <= _HALF_MAX:  # so that NaN is caught too
         raise CacheError(
@@ -202,11 +205,6 @@ def _features(
             do="train without a cache, or with final_norm",
         )
     return tokens.half().numpy()
-
-
-def _kept(seen: Tokens) -> Float[Tensor, "b m c"]:
-    """Features, and keys behind them."""
-    return seen.features if seen.keys is None else torch.cat([seen.features, seen.keys], dim=2)
 
 
 def _layout(source: ImageSource, backbone: Backbone, views: Views) -> Layout:

@@ -113,16 +113,21 @@ class FeatureCache:
         """Of the pictures, in the order of the data set."""
         return self.layout.names
 
-    def read(self, index: int, view: int) -> Float16[np.ndarray, "m c"]:
+    def read(self, index: int, view: int, *, keys: bool = False) -> Float16[np.ndarray, "m c"]:
         """Features of a picture's view.
+
+        Args:
+            index: of the picture.
+            view: of it.
+            keys: with the keys behind them, in a cache that has those.
 
         Raises:
             CacheError: the picture could not be read when the cache was made.
         """
         if self.state[index] == UNREADABLE:
             raise CacheError(self.folder, f"{self.layout.names[index]} was unreadable and has no features")
-        features: Float16[np.ndarray, "m c"] = self.features[index, view]
-        return features
+        kept: Float16[np.ndarray, "m c"] = self.features[index, view]
+        return kept[:, : self.layout.channels // 2] if self.key.keys and not keys else kept
 
     def readable(self, index: int) -> bool:
         """Whether a picture has features."""

@@ -32,11 +32,25 @@ def check_pictures(model: ImageModel) -> None:
             f"pictures of slots: this model's decoder ({kind}) reconstructs features, which no part of it "
             "turns into pictures; take a model of SlotDiffusion, SLATE or Slot Attention"
         )
+    refuse_counted(model, wish="pictures of slots", slots="slots alone")
+
+
+def refuse_counted(model: ImageModel, *, wish: str, slots: str) -> None:
+    """Return if slots say all that the model's decoder asks.
+
+    Args:
+        model: whose decoder it is.
+        wish: what is to be done with it, for the error.
+        slots: those that there are, likewise.
+
+    Raises:
+        DiasError: it counts merged slots.
+    """
     aggregation = model.config.aggregation
     if isinstance(aggregation, AggregationConfig) and aggregation.reduction and aggregation.counted:
         raise DiasError(
-            "pictures of slots: this model's decoder meets a merged slot once for each that it stands for "
-            "(model.aggregation.counted), which slots alone do not tell; take a model trained without"
+            f"{wish}: this model's decoder meets a merged slot once for each that it stands for "
+            f"(model.aggregation.counted), which {slots} do not tell; take a model trained without"
         )
 
 

@@ -10,9 +10,8 @@ from torch import Tensor
 from dias.errors import DiasError
 from dias.masks.resize import label_map
 from dias.models.image import ImageModel
-from dias.models.pictures import check_pictures, pictures_of_tokens
+from dias.models.pictures import check_pictures, pictures_of_tokens, refuse_counted
 from dias.nn.decoders.from_slots import Explained, ExplainsAlone
-from dias.nn.slots.aggregation import AggregationConfig
 
 _AT_ONCE = 16  # frames
 
@@ -44,12 +43,7 @@ def explains_alone(model: ImageModel) -> ExplainsAlone:
             "explains, or says of none whose it is, so predicted slots cannot be decoded; random_ar, "
             "broadcast_mlp, slot_mixer and pixel_broadcast can"
         )
-    aggregation = model.config.aggregation
-    if isinstance(aggregation, AggregationConfig) and aggregation.reduction and aggregation.counted:
-        raise DiasError(
-            "prediction: this model's decoder meets a merged slot once for each that it stands for "
-            "(model.aggregation.counted), which predicted slots do not tell; take a model trained without"
-        )
+    refuse_counted(model, wish="prediction", slots="predicted slots")
     return model.decoder
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from dias.checkpoints import USUAL_NAMES
 from dias.errors import DiasError
 from dias.evaluation.results import METRIC_NAMES, METRICS, Evaluation, Metric, Results
 from dias.files import write_text
@@ -19,7 +20,6 @@ from dias.report.sections import contents, evaluated
 from dias.viz import contact_sheet
 
 Panels = Sequence[np.ndarray]
-_USUAL = ("best.safetensors", "last.safetensors", "model.safetensors")  # in a run's folder, in a model's
 Draw = Callable[[str], tuple[Panels, Panels]]  # of an image's name: what each of the two shows
 
 
@@ -234,5 +234,5 @@ def _told_apart(one: str, other: str) -> tuple[str, str]:
 
 
 def _folder(checkpoint: Path) -> Path:
-    usual = checkpoint.name in _USUAL and checkpoint.parent.name
+    usual = checkpoint.name in USUAL_NAMES and checkpoint.parent.name
     return checkpoint.parent if usual else checkpoint.with_suffix("")

@@ -18,6 +18,7 @@ from dias.data.loaders import Batch, CachedViews, TrainingOrder, ViewedImages, t
 from dias.data.samples import ImageSource, Skipped
 from dias.errors import DiasError, LoadingError, SampleError, SettingError
 from dias.features import FeatureCache, check_some, unreadable
+from dias.features.kept import parted
 from dias.models.image import ImageModel
 from dias.nn.tokenizers import FeatureVQConfig
 from dias.nn.whitening import FeaturePCA
@@ -178,10 +179,9 @@ class TrainingData(L.LightningDataModule):
         codes_of_features = isinstance(model.tokenizer, FeatureVQConfig) and self.recipe.earlier is not None
         without = model.tokenizer is None or codes_of_features  # which is trained, though, on pictures
         pictures = None if without else self._cached_pictures(cache)
-        asked, channels = model.backbone, self.backbone.channels
-        wide = 2 * channels if isinstance(asked, BackboneConfig) and asked.keys else channels
+        keys = isinstance(model.backbone, BackboneConfig) and model.backbone.keys
         return CachedViews(
-            lambda index, view: cache.read(self.indices[index], view)[:, :wide], pictures=pictures
+            lambda index, view: cache.read(self.indices[index], view, keys=keys), pictures=pictures
         )
 
     def _cached_pictures(self, cache: FeatureCache) -> ViewedImages:
@@ -212,7 +212,11 @@ class TrainingData(L.LightningDataModule):
                     raise
                 continue
             cached = isinstance(self.samples, CachedViews)
-            features = item[:, : self.backbone.channels] if cached else self.backbone(item[None]).features[0]
+            features = (
+                parted(item, channels=self.backbone.channels)[0]
+                if cached
+                else self.backbone(item[None]).features[0]
+            )
             tokens.append(features[torch.from_numpy(rng.permutation(len(features))[:each])].float())
         return model.reduce_features.fit(torch.cat(tokens))
 

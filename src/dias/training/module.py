@@ -14,6 +14,7 @@ from dias.backbones import Backbone, Tokens
 from dias.checkpoints import CHECKPOINT_KEY, header_of, save_model
 from dias.data.loaders import Batch
 from dias.errors import TrainingError
+from dias.features.kept import parted
 from dias.models.image import ImageModel
 from dias.nn.chance import Share, uniform
 from dias.objectives import Loss, image_loss
@@ -60,9 +61,8 @@ class Training(L.LightningModule, ABC):
             return self.see(batch.images)
         side = self.recipe.data.size
         grid = self.backbone.grid(side, side)
-        stored, own = batch.features.float(), self.backbone.channels
-        keys = stored[..., own:] if stored.shape[-1] > own else None
-        return Tokens(features=stored[..., :own], grid=grid, images=batch.images, keys=keys)
+        features, keys = parted(batch.features.float(), channels=self.backbone.channels)
+        return Tokens(features=features, grid=grid, images=batch.images, keys=keys)
 
     def reductions(self, size: int, *, chance: Share, device: torch.device) -> Bool[Tensor, " b"] | bool:
         """For which of `size` rows of a batch redundancy is reduced, by the recipe; drawn in any case."""

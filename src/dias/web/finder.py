@@ -147,16 +147,6 @@ class Finder:
         found = getattr(self.image.config.aggregation, "threshold", None)
         return found if isinstance(found, float) else None
 
-    @property
-    def first_cut(self) -> Literal["auto", "distance"]:
-        """How trees are cut to begin with: each picture tells, but for a model that counts what it merges.
-
-        Such a model was taught to merge at its own distance, and slots beyond it still differ where the
-        automatic way looks (docs/threshold.md).
-        """
-        counts = getattr(self.image.config.aggregation, "counted", False)
-        return "distance" if counts and self.distance is not None else "auto"
-
     def look(self, upload: Upload, limits: PageConfig) -> Looked:
         """Let the backbone look at an upload.
 

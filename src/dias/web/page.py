@@ -58,7 +58,7 @@ def build_page(finder: Finder, limits: PageConfig) -> gr.Blocks:
                 take_uploads_alone(file)
                 how = gr.Radio(
                     _WAYS,
-                    value=finder.first_cut,
+                    value="auto",
                     label="Merge slots",
                     info="Alike slots become one object: each has its tree, cut where you say.",
                     elem_id="dias-how",

@@ -16,7 +16,7 @@ from dias.nn.chance import Chance
 from dias.nn.slots.competition import Competition, straight_through
 from dias.nn.slots.dendrogram import dendrogram
 from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
-from dias.nn.slots.thresholds import Evidence, Threshold
+from dias.nn.slots.thresholds import Evidence, Threshold, merges_of
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -87,13 +87,16 @@ class Aggregation(nn.Module):
         super().__init__()
         self.config = config
         self.competition = Competition(slot_dim=config.slot_dim, token_dim=token_dim)
+        # Slots that training counted as one never had to differ less than those that it told apart, so no
+        # automatic threshold is to tell them apart (docs/threshold.md).
+        self.taught = config.threshold if config.counted and isinstance(config.threshold, float) else None
 
     def with_threshold(self, threshold: Threshold) -> "Aggregation":
         """The same weights under another threshold of reduction."""
         twin = Aggregation(
             replace(self.config, threshold=threshold), token_dim=self.competition.key.in_features
         )
-        twin.competition = self.competition
+        twin.competition, twin.taught = self.competition, self.taught
         return twin.train(self.training)
 
     def forward(
@@ -147,13 +150,19 @@ class Aggregation(nn.Module):
         return Aggregated(slots=slots, kept=kept, logits=logits, stand_in=stand_in)
 
     @torch.no_grad()
-    def clusters(self, slots: Float[Tensor, "b n d"], evidence: Evidence) -> Int64[Tensor, "b n"]:
-        """Which slots the threshold merges, numbered as by `agglomerate`; two clusters are left at least."""
+    def clusters(
+        self, slots: Float[Tensor, "b n d"], evidence: Evidence, *, one_will_do: bool = False
+    ) -> Int64[Tensor, "b n"]:
+        """Which slots the threshold merges, numbered as by `agglomerate`.
+
+        Two clusters are left at least; a fixed threshold may leave a single one where that will do.
+        """
         threshold = self.config.threshold
         if isinstance(threshold, float):
-            return keep_at_least_two(agglomerate(slots, threshold))
+            labels = agglomerate(slots, threshold)
+            return labels if one_will_do else keep_at_least_two(labels)
         tree = dendrogram(slots)
-        return tree.after(threshold.merges(tree, evidence))
+        return tree.after(merges_of(threshold, tree, evidence, taught=self.taught))
 
     def _reduction(
         self, labels: Int64[Tensor, "b n"], reduce: bool | Bool[Tensor, " b"]

@@ -15,9 +15,8 @@ from dias.config import STRICT, Fraction
 from dias.errors import SettingError
 from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
 from dias.nn.slots.competition import straight_through
-from dias.nn.slots.dendrogram import dendrogram
 from dias.nn.slots.motion import MotionConfig
-from dias.nn.slots.redundancy import agglomerate, merge
+from dias.nn.slots.redundancy import merge
 from dias.nn.slots.thresholds import Evidence
 
 
@@ -175,7 +174,7 @@ def _succession(
     reduce: bool | Bool[Tensor, " b"],
 ) -> Succession:
     """Who goes on in each image; in those that are not to be reduced, all as they are."""
-    labels = _clusters(aggregation, slots, evidence)
+    labels = aggregation.clusters(slots, evidence, one_will_do=True)  # `succession` sees to two
     found = succession(labels, evidence.attention, kept, enter=config.enter, leave=config.leave)
     if not isinstance(reduce, Tensor):
         return found
@@ -185,18 +184,6 @@ def _succession(
         kept=found.kept | ~reduce[:, None],
         held=found.held & reduce,
     )
-
-
-@torch.no_grad()
-def _clusters(
-    aggregation: Aggregation, slots: Float[Tensor, "b n d"], evidence: Evidence
-) -> Int64[Tensor, "b n"]:
-    """Clusters of all slots; a single one is allowed here, `succession` sees to it that two slots stay."""
-    threshold = aggregation.config.threshold
-    if isinstance(threshold, float):
-        return agglomerate(slots, threshold)
-    tree = dendrogram(slots)
-    return tree.after(threshold.merges(tree, evidence))
 
 
 def _stand_in(next_: Succession) -> Int64[Tensor, "b n"]:

@@ -135,6 +135,29 @@ Automatic = LargestGap | BestSilhouette | FirmClusters | ExplainedVariance | Rem
 AUTOMATIC = RemovalError()  # "auto": the one that held up best (docs/threshold.md)
 
 
+def merges_of(
+    threshold: Automatic | ClusterCount, tree: Dendrogram, evidence: Evidence, *, taught: float | None
+) -> Int64[Tensor, " b"]:
+    """How many merges each image gets.
+
+    Args:
+        threshold: decides; an automatic one no fewer than `taught` does.
+        tree: of the slots.
+        evidence: what else is known.
+        taught: distance below which a model was taught that slots are one; None: it was not.
+    """
+    found = threshold.merges(tree, evidence)
+    if taught is None or isinstance(threshold, ClusterCount):
+        return found
+    return torch.maximum(found, merges_below(tree, taught))
+
+
+def merges_below(tree: Dendrogram, distance: float) -> Int64[Tensor, " b"]:
+    """Those of a fixed distance; an image that would be one cluster keeps its slots."""
+    found = (tree.heights < distance).sum(dim=1)
+    return found.masked_fill(found > tree.kept.sum(dim=1) - 2, 0)
+
+
 def _of_word(value: object) -> object:
     """Settings of a threshold that is told by a word: its kind, or `auto`."""
     if not isinstance(value, str):
