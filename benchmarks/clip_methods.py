@@ -16,6 +16,7 @@ import argparse
 import json
 import statistics
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -128,6 +129,7 @@ def _start(recipe: str, changes: Sequence[str], file: Path) -> Path:
     return file
 
 
+@cache
 def _cache(folder: Path) -> Path:
     """Features of the training clips, and keys for VideoSAUR."""
     run_dias(["cache", TRAIN, folder, "--size", 140, "--input-size", 140, "--keys"])
