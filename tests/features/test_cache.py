@@ -14,8 +14,9 @@ from dias.data.frames import ClipFrames
 from dias.data.showing import show
 from dias.data.sources import ImageFolderConfig
 from dias.data.transforms import centre_view, numbered_view
-from dias.errors import CacheError
+from dias.errors import CacheError, DiasError
 from dias.features import FeatureCache, Views, build_cache, check_some
+from dias.features.kept import parted
 from miniatures.clips import Clips
 from small_caches import COUNT, VIEWS, build, files, make
 
@@ -64,13 +65,13 @@ def test_keys_stand_behind_the_features_for_those_who_ask(tmp_path: Path, data: 
     cache, without = make(data, asking, tmp_path / "keys"), make(data, plain, tmp_path / "plain")
     assert (cache.channels, without.channels) == (32, 16)
     assert np.array_equal(cache.read(2, 1), without.read(2, 1))
-    assert np.array_equal(cache.read(2, 1, keys=True)[:, :16], without.read(2, 1, keys=True))
+    assert np.array_equal(cache.read(2, 1, whole=True)[:, :16], without.read(2, 1, whole=True))
     source = ImageFolderConfig(path=str(data)).build()
     image = source[2].image
     view = numbered_view(*image.shape[:2], size=28, seed=3, index=2, number=1)
     live = asking(show(image, view)[None]).keys
     assert live is not None
-    kept = torch.tensor(cache.read(2, 1, keys=True)[:, 16:]).float()
+    kept = torch.tensor(cache.read(2, 1, whole=True)[:, 16:]).float()
     torch.testing.assert_close(kept, live[0], atol=1e-3, rtol=1e-3)
     for backbone in (asking, plain):
         cache.require(backbone=backbone, source=source, size=28)
@@ -78,6 +79,30 @@ def test_keys_stand_behind_the_features_for_those_who_ask(tmp_path: Path, data: 
     with pytest.raises(CacheError, match=r"other choice of whether keys are kept .*`dias cache` --keys"):
         without.require(backbone=asking, source=source, size=28)
     assert without.fingerprint() != cache.fingerprint()
+
+
+def test_what_the_last_blocks_are_given_lies_below_for_those_who_ask(
+    tmp_path: Path, data: Path, backbone: FrozenBackbone, vits: Path
+) -> None:
+    source = ImageFolderConfig(path=str(data)).build()
+    cache = build_cache(source, backbone, tmp_path / "own", views=VIEWS, last_blocks=2, progress=False)
+    without = make(data, backbone, tmp_path / "plain")
+    assert np.array_equal(cache.read(2, 1), without.read(2, 1))
+    kept = parted(torch.tensor(cache.read(2, 1, whole=True)).float(), tokens=16, channels=16)
+    view = numbered_view(*source[2].image.shape[:2], size=28, seed=3, index=2, number=1)
+    live = backbone(show(source[2].image, view)[None], last_blocks=2)
+    assert kept.unfinished is not None and live.unfinished is not None and kept.keys is None
+    assert len(kept.unfinished) == 16 + backbone.prefix
+    torch.testing.assert_close(kept.features, live.features[0], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(kept.unfinished, live.unfinished[0], atol=1e-3, rtol=1e-3)
+    cache.require(backbone=backbone, source=source, size=28)  # whoever does not ask may use it too
+    check_some(FeatureCache.open(tmp_path / "own", verify="full"), source, backbone)
+    assert without.fingerprint() != cache.fingerprint()
+    with pytest.raises(CacheError, match=r"other number of last blocks whose input is kept \(2, now 1\)"):
+        build_cache(source, backbone, tmp_path / "own", views=VIEWS, last_blocks=1, progress=False)
+    asking = BackboneConfig(path=str(vits / "one"), input_size=28, keys=True).build()
+    with pytest.raises(DiasError, match="keeps keys, or what the last blocks are given; not both"):
+        build_cache(source, asking, tmp_path / "both", views=VIEWS, last_blocks=1, progress=False)
 
 
 def test_other_weights_are_named(tmp_path: Path, data: Path, vits: Path, backbone: FrozenBackbone) -> None:

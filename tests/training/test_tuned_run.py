@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 import dias.training.module
+from dias.data.loaders import ViewedImages
 from dias.errors import SettingError
 from dias.features import Views, build_cache
 from dias.training.run import train
@@ -79,6 +80,24 @@ def test_with_a_cache_it_sees_the_caches_views_anew(files: Path, tmp_path: Path)
     centres = recipe(files, model=OWN, data={"cache": str(tmp_path / "cache0")})
     with pytest.raises(SettingError, match=r"data\.cache: .* shows centres alone"):
         train(centres, tmp_path / "centres", machine=QUIET)
+
+
+def test_a_cache_of_what_its_blocks_are_given_does_without_the_backbone(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same losses, but for half precision, as when the cache's views are looked at anew."""
+    plain = recipe(files, model=OWN, training={"steps": 10})
+    source, backbone = plain.data.train.build(), plain.model.backbone.build()
+    views, losses = Views(number=2, size=28, seed=plain.training.seed), []
+    for last_blocks in (0, 1):
+        cache = tmp_path / f"cache{last_blocks}"
+        build_cache(source, backbone, cache, views=views, last_blocks=last_blocks, progress=False)
+        chosen = recipe(files, model=OWN, data={"cache": str(cache)}, training={"steps": 10})
+        if last_blocks:
+            monkeypatch.setattr(ViewedImages, "batch", None)  # nobody may look at pictures
+        train(chosen, tmp_path / f"run{last_blocks}", machine=QUIET)
+        losses.append([line["loss"] for line in journal(tmp_path / f"run{last_blocks}") if "loss" in line])
+    assert losses[1] and losses[1] == pytest.approx(losses[0], rel=0.01)
 
 
 def test_the_gradient_may_be_clipped_by_its_largest_entry(files: Path, tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ def cache(
     keys: Annotated[
         bool, Option("--keys", help="Keep the last block's keys too (recipes with model.backbone.keys).")
     ] = False,
+    last_blocks: Annotated[
+        int, Option(min=0, help="Keep what so many last blocks are given too (recipes with tuned_blocks).")
+    ] = 0,
     size: Annotated[int, Option(min=1, help="Side of a view in pixels.")] = 224,
     input_size: Annotated[int, Option(min=1, help="Side that the backbone resizes a view to.")] = 224,
     views: Annotated[int, Option(min=0, help="Random views a picture; 0 is the centre alone.")] = 1,
@@ -60,6 +63,7 @@ def cache(
         vit,
         out,
         views=Views(number=views, size=size, seed=seed),
+        last_blocks=last_blocks,
         batch=batch,
         skip_bad=bad_images == "skip",
     )

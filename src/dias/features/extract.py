@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float16, UInt8
 from torch import Tensor
 
-from dias.backbones import Backbone
+from dias.backbones import Backbone, FrozenBackbone
 from dias.data.frames import scene_of
 from dias.data.samples import ImageSource, picture_of
 from dias.data.showing import show
@@ -47,6 +47,7 @@ def build_cache(
     folder: Path,
     *,
     views: Views,
+    last_blocks: int = 0,
     batch: int = 32,
     skip_bad: bool = False,
     progress: bool = True,
@@ -62,6 +63,8 @@ def build_cache(
         backbone: where features come from; its device is used.
         folder: where the cache goes; one of other pictures or weights there is refused.
         views: what is seen of each picture.
+        last_blocks: also keep what so many of the ViT's last blocks are given, for models that train a copy
+            of those (`ImageModelConfig.tuned_blocks`): twice the room.
         batch: views at a time.
         skip_bad: leave out unreadable pictures instead of stopping; cache.json lists them.
         progress: show a progress bar, with pictures a second and the time left.
@@ -70,9 +73,9 @@ def build_cache(
         CacheError: `folder` holds a cache made with something else, another process writes it, the disk has
             no room, or features are larger than half precision holds.
         SampleError: a picture cannot be read, unless `skip_bad`.
-        DiasError: none can be read.
+        DiasError: none can be read; or the backbone's keys and `last_blocks` are both asked for.
     """
-    layout = _layout(source, backbone, views)
+    layout = _layout(source, backbone, views, last_blocks=last_blocks)
     try:
         with only_writer(folder):
             prepare(folder, layout)
@@ -119,9 +122,8 @@ def check_some(cache: FeatureCache, source: ImageSource, backbone: Backbone) -> 
         seen = _read(source, index := readable[place], views)
         if isinstance(seen, SampleError):
             raise seen
-        now = _features(backbone, seen[:1], batch=1)[0].astype(np.float32)
         then = cache.read(index, 0)
-        now = now[:, : then.shape[1]]
+        now = _features(backbone, seen[:1], batch=1)[0, :, : then.shape[1]].astype(np.float32)
         if np.linalg.norm(then - now) > _ALIKE * np.linalg.norm(now):
             raise CacheError(
                 cache.folder,
@@ -184,7 +186,8 @@ def _write(
     for index in found.keys() - readable.keys():
         writer.leave_out(index)
     if readable:
-        features = _features(backbone, torch.cat(list(readable.values())), batch=batch)
+        seen, last_blocks = torch.cat(list(readable.values())), layout.key.last_blocks
+        features = _features(backbone, seen, batch=batch, last_blocks=last_blocks)
         rows = features.reshape(len(readable), *layout.shape[1:])
         for index, row in zip(readable, rows, strict=True):
             writer.put(index, row)
@@ -192,11 +195,12 @@ def _write(
 
 
 def _features(
-    backbone: Backbone, images: UInt8[Tensor, "b 3 s s"], *, batch: int
-) -> Float16[np.ndarray, "b m c"]:
-    device = backbone.device
+    backbone: Backbone, images: UInt8[Tensor, "b 3 s s"], *, batch: int, last_blocks: int = 0
+) -> Float16[np.ndarray, "b r k"]:
+    device, asked = backbone.device, {"last_blocks": last_blocks} if last_blocks else {}
     starts = range(0, len(images), batch)
-    tokens = torch.cat([joined(backbone(images[i : i + batch].to(device))).cpu() for i in starts])
+    seen = (backbone(images[start : start + batch].to(device), **asked) for start in starts)
+    tokens = torch.cat([joined(one).cpu() for one in seen])
     largest = float(tokens.abs().max())
     if not largest <= _HALF_MAX:  # so that NaN is caught too
         raise CacheError(
@@ -207,7 +211,7 @@ def _features(
     return tokens.half().numpy()
 
 
-def _layout(source: ImageSource, backbone: Backbone, views: Views) -> Layout:
+def _layout(source: ImageSource, backbone: Backbone, views: Views, *, last_blocks: int) -> Layout:
     key = CacheKey.of(
         backbone,
         size=views.size,
@@ -215,10 +219,14 @@ def _layout(source: ImageSource, backbone: Backbone, views: Views) -> Layout:
         seed=views.seed if views.number else 0,
         data=source.fingerprint(),
         count=len(source),
+        last_blocks=last_blocks,
     )
+    grid = backbone.grid(views.size, views.size)
+    prefix = backbone.prefix if isinstance(backbone, FrozenBackbone) else 0
     return Layout(
         key=key,
-        grid=backbone.grid(views.size, views.size),
+        grid=grid,
+        below=prefix + grid[0] * grid[1] if last_blocks else 0,
         channels=backbone.channels * (2 if key.keys else 1),
         names=tuple(source.name(index) for index in range(len(source))),
     )

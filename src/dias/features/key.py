@@ -16,7 +16,9 @@ _WORDS = {
     "data": "data set (its names or file sizes changed)",
     "count": "number of pictures",
     "keys": "choice of whether keys are kept",
+    "last_blocks": "number of last blocks whose input is kept",
 }
+BESIDE = ("keys", "last_blocks")  # what a cache may keep with the features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class CacheKey:
         seed: of the random views.
         data: fingerprint of the data set.
         keys: those of the tokens stand beside their features.
+        last_blocks: what so many of the ViT's last blocks are given is kept too.
     """
 
     weights: str
@@ -41,18 +44,32 @@ class CacheKey:
     data: str
     count: int
     keys: bool = False
+    last_blocks: int = 0
 
     @classmethod
-    def of(cls, backbone: Backbone, *, size: int, views: int, seed: int, data: str, count: int) -> "CacheKey":
+    def of(
+        cls,
+        backbone: Backbone,
+        *,
+        size: int,
+        views: int,
+        seed: int,
+        data: str,
+        count: int,
+        last_blocks: int = 0,
+    ) -> "CacheKey":
         """Put a key together.
 
         Raises:
-            DiasError: the features are pixels, which need no cache.
+            DiasError: the features are pixels, which need no cache; or both of keys and the last blocks'
+                input are asked for.
         """
         if not isinstance(backbone, FrozenBackbone):
             raise DiasError(
                 "feature cache: pixels are read faster than a cache of them; leave data.cache null"
             )
+        if last_blocks and backbone.config.keys:
+            raise DiasError("feature cache: keeps keys, or what the last blocks are given; not both")
         return cls(
             weights=backbone.weights.sha256,
             final_norm=backbone.config.final_norm,
@@ -64,11 +81,13 @@ class CacheKey:
             data=data,
             count=count,
             keys=backbone.config.keys,
+            last_blocks=last_blocks,
         )
 
     def lacks(self, wanted: "CacheKey") -> list[str]:
-        """As `differences`; keys that nobody asks for do no harm."""
-        return self.differences(wanted, leave_out=frozenset() if wanted.keys else frozenset({"keys"}))
+        """As `differences`; what nobody asks for does no harm."""
+        unasked = {name for name in BESIDE if not getattr(wanted, name)}
+        return self.differences(wanted, leave_out=frozenset(unasked))
 
     def differences(self, other: "CacheKey", *, leave_out: frozenset[str] = frozenset()) -> list[str]:
         """What differs, in words: `other backbone weights (b94a57bd8f82, now 1c2d...)`."""

@@ -15,7 +15,7 @@ from jaxtyping import Float16
 from dias.backbones import Backbone
 from dias.data.samples import ImageSource
 from dias.errors import CacheError
-from dias.features.key import CacheKey
+from dias.features.key import BESIDE, CacheKey
 from dias.files import write_json
 
 FORMAT = "dias-features-1"
@@ -25,17 +25,31 @@ _CHECKED_ROWS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What cache.json says: key, shape of a view's features, names of the pictures."""
+    """What cache.json says.
+
+    Attributes:
+        key: what it was made with.
+        grid: token rows and columns of a view.
+        channels: numbers in a row, keys included.
+        names: of the pictures.
+        below: rows under those of the tokens: what the last blocks are given.
+    """
 
     key: CacheKey
     grid: tuple[int, int]
     channels: int
     names: tuple[str, ...]
+    below: int = 0
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Pictures, views, tokens, channels."""
-        return self.key.count, max(self.key.views, 1), self.grid[0] * self.grid[1], self.channels
+        """Pictures, views, rows (of tokens, and below), channels."""
+        return self.key.count, max(self.key.views, 1), self.tokens + self.below, self.channels
+
+    @property
+    def tokens(self) -> int:
+        """Of a view."""
+        return self.grid[0] * self.grid[1]
 
     @property
     def bytes(self) -> int:
@@ -56,8 +70,8 @@ class FeatureCache:
     """Finished features of every view of every picture.
 
     Files: `cache.json` (key, shape, names, provenance, pictures left out), `features.bin` (fp16: pictures,
-    views, tokens, channels; behind those of features the keys', where they are kept), `state.bin` (a byte a
-    picture), `sums.bin` (CRC-32 a picture).
+    views, tokens, channels; behind the features keys, or below the tokens what the last blocks are given,
+    where those are kept), `state.bin` (a byte a picture), `sums.bin` (CRC-32 a picture).
     """
 
     def __init__(self, folder: Path, layout: Layout) -> None:
@@ -113,21 +127,22 @@ class FeatureCache:
         """Of the pictures, in the order of the data set."""
         return self.layout.names
 
-    def read(self, index: int, view: int, *, keys: bool = False) -> Float16[np.ndarray, "m c"]:
+    def read(self, index: int, view: int, *, whole: bool = False) -> Float16[np.ndarray, "r k"]:
         """Features of a picture's view.
 
         Args:
             index: of the picture.
             view: of it.
-            keys: with the keys behind them, in a cache that has those.
+            whole: with all that is kept beside them, to be taken apart by `dias.features.kept.parted`.
 
         Raises:
             CacheError: the picture could not be read when the cache was made.
         """
         if self.state[index] == UNREADABLE:
             raise CacheError(self.folder, f"{self.layout.names[index]} was unreadable and has no features")
-        kept: Float16[np.ndarray, "m c"] = self.features[index, view]
-        return kept[:, : self.layout.channels // 2] if self.key.keys and not keys else kept
+        kept: Float16[np.ndarray, "r k"] = self.features[index, view]
+        channels = self.layout.channels // (2 if self.key.keys else 1)
+        return kept if whole else kept[: self.layout.tokens, :channels]
 
     def readable(self, index: int) -> bool:
         """Whether a picture has features."""
@@ -135,7 +150,7 @@ class FeatureCache:
 
     def fingerprint(self) -> str:
         """SHA-256 of the key and of which pictures have features: what a run on this cache depends on."""
-        known = {name: value for name, value in asdict(self.key).items() if name != "keys" or value}
+        known = {name: value for name, value in asdict(self.key).items() if name not in BESIDE or value}
         key = json.dumps(known, sort_keys=True).encode()
         return hashlib.sha256(key + b"\n" + (self.state == DONE).tobytes()).hexdigest()
 
@@ -186,7 +201,7 @@ def read_layout(folder: Path) -> Layout:
             f"is damaged: {len(found.names)} names, {key.count} pictures, {key.views} views of {key.size}",
             do="make the cache anew",
         )
-    return Layout(key=key, grid=found.grid, channels=found.channels, names=found.names)
+    return Layout(key=key, grid=found.grid, channels=found.channels, names=found.names, below=found.below)
 
 
 def checksum(rows: Float16[np.ndarray, "v m c"]) -> int:
@@ -204,6 +219,7 @@ class _File(msgspec.Struct):
     grid: tuple[_Number, _Number]
     channels: _Number
     names: tuple[str, ...]
+    below: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
 
 
 def _check_sizes(folder: Path, layout: Layout) -> None:

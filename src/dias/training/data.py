@@ -8,6 +8,8 @@ from typing import Any, Literal
 import lightning as L
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dias.backbones import Backbone, BackboneConfig
@@ -167,21 +169,23 @@ class TrainingData(L.LightningDataModule):
     def _samples(self) -> ViewedImages | CachedViews:
         """Views of the training pictures, or their cached features.
 
-        What a model's own last blocks are given is in no cache: they see the cache's views, looked at anew.
+        Where a cache does not keep what a model's own last blocks are given, they see its views, looked at
+        anew.
         """
         data, cache, model = self.recipe.data, self.cache, self.recipe.model
         if cache is None:
             in_windows = self.recipe.clip is not None  # which know what to show in place of a bad frame
             policy = "stop" if in_windows else data.bad_images
             return self._pictures(seed=self.recipe.training.seed, policy=policy)
-        if model.tuned_blocks:
+        if model.tuned_blocks not in (0, cache.key.last_blocks):
             return self._cached_pictures(cache)
         codes_of_features = isinstance(model.tokenizer, FeatureVQConfig) and self.recipe.earlier is not None
         without = model.tokenizer is None or codes_of_features  # which is trained, though, on pictures
         pictures = None if without else self._cached_pictures(cache)
         keys = isinstance(model.backbone, BackboneConfig) and model.backbone.keys
+        whole = keys or model.tuned_blocks > 0
         return CachedViews(
-            lambda index, view: cache.read(self.indices[index], view, keys=keys), pictures=pictures
+            lambda index, view: cache.read(self.indices[index], view, whole=whole), pictures=pictures
         )
 
     def _cached_pictures(self, cache: FeatureCache) -> ViewedImages:
@@ -211,14 +215,17 @@ class TrainingData(L.LightningDataModule):
                 if self.recipe.data.bad_images == "stop":
                     raise
                 continue
-            cached = isinstance(self.samples, CachedViews)
-            features = (
-                parted(item, channels=self.backbone.channels)[0]
-                if cached
-                else self.backbone(item[None]).features[0]
-            )
+            features = self._features(item)
             tokens.append(features[torch.from_numpy(rng.permutation(len(features))[:each])].float())
         return model.reduce_features.fit(torch.cat(tokens))
+
+    def _features(self, item: Tensor) -> Float[Tensor, "m c"]:
+        """Of a picture, or of what the cache has of it."""
+        if self.cache is None or not isinstance(self.samples, CachedViews):
+            features: Tensor = self.backbone(item[None]).features[0]
+            return features
+        tokens = self.cache.layout.tokens
+        return parted(item, tokens=tokens, channels=self.backbone.channels).features
 
     def _views(self) -> int | None:
         return max(self.cache.key.views, 1) if self.cache is not None else self.recipe.data.views

@@ -60,9 +60,15 @@ class Training(L.LightningModule, ABC):
             assert batch.images is not None
             return self.see(batch.images)
         side = self.recipe.data.size
-        grid = self.backbone.grid(side, side)
-        features, keys = parted(batch.features.float(), channels=self.backbone.channels)
-        return Tokens(features=features, grid=grid, images=batch.images, keys=keys)
+        rows, columns = self.backbone.grid(side, side)
+        kept = parted(batch.features.float(), tokens=rows * columns, channels=self.backbone.channels)
+        return Tokens(
+            features=kept.features,
+            grid=(rows, columns),
+            images=batch.images,
+            keys=kept.keys,
+            unfinished=kept.unfinished,
+        )
 
     def reductions(self, size: int, *, chance: Share, device: torch.device) -> Bool[Tensor, " b"] | bool:
         """For which of `size` rows of a batch redundancy is reduced, by the recipe; drawn in any case."""

@@ -39,9 +39,17 @@ class Teacher(nn.Module):
         Args:
             seen: features of the backbone that it was trained on; its student's.
             generator: source of its queries' noise and of its decoder's order.
+
+        Raises:
+            SettingError: its decoder has no attention.
+            DiasError: it has last blocks of its own, and there are no pictures.
         """
         if self.model.config.tuned_blocks:  # of its own: what the student's are given may not fit them
-            assert seen.images is not None
+            if seen.images is None:
+                raise DiasError(
+                    "the teacher has last blocks of its own, and must see pictures: use a cache without "
+                    "--last-blocks, or none"
+                )
             seen = self.model.see(seen.images)
         output = self.model.from_tokens(seen, generator=generator)
         if output.decoder_attention is None:
