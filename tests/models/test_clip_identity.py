@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import dias.models.clip
 from dias.models import ClipModel, ClipOutput
 from toy_clip_features import Life, soft_k_means, toy_clip_features
 
@@ -111,9 +112,41 @@ def test_frames_that_show_nothing_revive_nothing_and_end_nothing() -> None:
 
 @pytest.mark.parametrize("enter", [0.1, 0.12])
 def test_how_large_a_new_thing_must_be_is_a_setting(enter: float) -> None:
-    model = soft_k_means(enter=enter)
+    model = soft_k_means(enter=enter, arrivals=False)
     out, _ = owners(model, [[(0, 6)], [(2, 4)]])
     assert bool(out.mask[0, 2, 3]) is (enter < 4 / 36)
+
+
+def test_what_waiting_slots_do_not_win_is_found_by_looking_at_each_frame_anew() -> None:
+    """No waiting slot may win so much that it comes back: `enter` is more than a thing has."""
+    lives: list[Life] = [[(0, 6)], [(2, 4)]]
+    out, _ = owners(soft_k_means(enter=0.2, arrivals=False), lives)
+    assert there(out) == [["10100"] * 6] * 2
+    out, found = owners(soft_k_means(enter=0.2), lives)
+    assert found[:2] == [[both(0)] * 6, [both(2)] * 6]
+    assert found[2] == [set(), set(), both(3), both(3), set(), set()]
+    assert there(out) == [["10100", "10100", "10110", "10110", "10100", "10100"]] * 2
+
+
+def test_a_thing_that_is_found_again_has_its_slot_again() -> None:
+    out, found = owners(soft_k_means(enter=0.2), [[(0, 6)], [(0, 2), (4, 6)]])
+    assert found[2] == [both(3), both(3), set(), set(), both(3), both(3)]
+    assert there(out) == [["10110", "10110", "10100", "10100", "10110", "10110"]] * 2
+
+
+def test_training_does_not_look_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    real = dias.models.clip.by_itself
+    monkeypatch.setattr(dias.models.clip, "by_itself", lambda *a, **k: (looks.append(1), real(*a, **k))[1])
+    features, _ = toy_clip_features([[(0, 6)]])
+    for model, expected in (
+        (soft_k_means(), 6),
+        (soft_k_means().train(), 1),
+        (soft_k_means(arrivals=False), 1),
+    ):
+        looks.clear()
+        model.from_features(features)
+        assert len(looks) == expected
 
 
 @torch.no_grad()

@@ -102,7 +102,7 @@ def test_in_training_too_but_for_the_decoder(kind: str) -> None:
 
 @torch.no_grad()
 def test_explained_at_once_is_explained_one_by_one() -> None:
-    part = build()
+    part = build(replace(SMALL, continuity=ContinuityConfig(arrivals=None)))  # as in training
     whole = part.from_features(features(), generator=seeded())
     part.train()
     part.image.decoder.eval()  # nothing of the tokens is hidden, so nothing is random
@@ -174,10 +174,15 @@ def test_slots_may_be_in_any_order() -> None:
             features=state.past.features,
             kept=state.past.kept[:, order],
         )
-        moved = ClipState(past=past, queries=state.queries[:, order], waits=state.waits[:, order])
+        moved = ClipState(
+            past=past,
+            queries=state.queries[:, order],
+            waits=state.waits[:, order],
+            ever=state.ever[:, order],
+        )
         for frame in rest:
-            state, expected = part.step(state, frame)
-            moved, found = part.step(moved, frame)
+            state, expected = part.step(state, frame, generator=seeded())
+            moved, found = part.step(moved, frame, generator=seeded())
             assert torch.equal(found.mask, expected.mask[:, order])
             torch.testing.assert_close(found.attention[-1], expected.attention[-1][:, order])
             torch.testing.assert_close(found.error, expected.error)

@@ -97,7 +97,8 @@ def test_a_cache_of_what_its_blocks_are_given_does_without_the_backbone(
             monkeypatch.setattr(ViewedImages, "batch", None)  # nobody may look at pictures
         train(chosen, tmp_path / f"run{last_blocks}", machine=QUIET)
         losses.append([line["loss"] for line in journal(tmp_path / f"run{last_blocks}") if "loss" in line])
-    assert losses[1] and losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
 
 
 def test_the_gradient_may_be_clipped_by_its_largest_entry(files: Path, tmp_path: Path) -> None:

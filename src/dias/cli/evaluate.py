@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Argument, Option
 
-from dias.cli.options import DataSettings, Device, MergeThreshold, Motion, Weights
+from dias.cli.options import Arrivals, DataSettings, Device, MergeThreshold, Motion, Weights
 
 if TYPE_CHECKING:
     from dias.data.samples import ImageSource
@@ -95,6 +95,7 @@ def evaluate(
     batch: Annotated[int, Option(min=1, help="Images at once; changes speed and memory only.")] = 32,
     threshold: MergeThreshold = None,
     motion: Motion = False,
+    arrivals: Arrivals = None,
     seed: Annotated[int, Option(min=0, help="Of the queries' noise.")] = 0,
     bad_images: Annotated[
         Literal["stop", "skip"], Option(help="What to do at an unreadable image.")
@@ -169,14 +170,13 @@ def evaluate(
     if are_of_clips(paths[:-1]):
         _refuse(clustering=clustering, pictures=pictures, clips=clips, report=report)
         measured = [clip_candidate(path, weights=weights, device=device) for path in paths[:-1]]
-        if motion:
-            measured = [one.with_motion() for one in measured]
+        measured = [one.changed(motion=motion, arrivals=arrivals) for one in measured]
         found = evaluate_linked(measured, clips_for(source, out), config=config)
         save_clips(found, out)
         print(f"{clip_markdown(found)}\nevery clip's scores: {out}")
         return
-    if motion:
-        raise DiasError("--motion is for models of clips; pictures have none")
+    if motion or arrivals is not None:
+        raise DiasError("--motion and --arrivals are for models of clips; nothing moves or comes in pictures")
     candidates = [candidate(path, weights=weights, device=device) for path in paths[:-1]]
     _warn(seen_in_training(candidates, source))
     results = evaluate_all(

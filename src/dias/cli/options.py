@@ -28,6 +28,14 @@ Motion = Annotated[
         help="Expect slots where they were heading, for alike things that cross.",
     ),
 ]
+Arrivals = Annotated[
+    bool | None,
+    Option(
+        "--arrivals/--no-arrivals",
+        help="Look at each frame anew for what has come into the clip, or follow the first frame's things "
+        "alone; as the model has it if not given (usually it looks).",
+    ),
+]
 
 Map = Annotated[
     Literal["aggregation", "decoder"], Option(help="Whose attention gives the masks; decoder is slower.")

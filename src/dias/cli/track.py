@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from dias.cli.options import Device, Fit, Map, MergeThreshold, Motion, Quality, Size, Weights
+from dias.cli.options import Arrivals, Device, Fit, Map, MergeThreshold, Motion, Quality, Size, Weights
 
 
 def track(
@@ -40,6 +40,7 @@ def track(
     quality: Quality = "fast",
     threshold: MergeThreshold = None,
     motion: Motion = False,
+    arrivals: Arrivals = None,
     batch: Annotated[int, Option(min=1, help="Frames that the backbone sees at once; of a camera, one.")] = 8,
     size: Size = None,
     weights: Weights = None,
@@ -59,7 +60,6 @@ def track(
     from dias.inference.shortcuts import load_tracking
     from dias.inference.tracks import Tracker, check_apart, save_tracks
     from dias.nn.slots.aggregation import AggregationConfig
-    from dias.nn.slots.motion import MotionConfig
     from dias.progress import ProgressLine
     from dias.provenance import record
 
@@ -69,8 +69,7 @@ def track(
     if threshold is not None:
         told = from_dict(AggregationConfig, {"threshold": threshold}, where="dias track")
         model = model.with_threshold(told.threshold)
-    if motion:
-        model = model.with_motion(MotionConfig())
+    model = model.with_continuity(model.config.continuity.changed(motion=motion, arrivals=arrivals))
     tracker = Tracker(model, map=map, size=size, batch=batch, fit=fit, quality=quality)
     origin = record(checkpoint=sha256(find(checkpoint)))
     with ProgressLine("track", total=expected(stream, seconds=seconds, every=every)) as line:

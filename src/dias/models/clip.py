@@ -14,15 +14,16 @@ from torch import Tensor, nn
 from dias.backbones import Backbone, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
-from dias.models.clip_frames import explained_at_once, one_frame
+from dias.models.clip_frames import by_itself, explained_at_once, one_frame
 from dias.models.clip_outputs import ClipOutput, ClipState, Cues, told_of
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.outputs import SlotOutput, slot_output
 from dias.nn.chance import Chance
 from dias.nn.slots.aggregation import Aggregation, AggregationConfig
+from dias.nn.slots.arrivals import Anew
 from dias.nn.slots.continuity import ContinuityConfig, go_on
 from dias.nn.slots.cues import CuesConfig, ToldQueries
-from dias.nn.slots.motion import MotionConfig, course_after, expected_places
+from dias.nn.slots.motion import course_after, expected_places
 from dias.nn.slots.thresholds import Threshold
 from dias.nn.slots.transitions import AnyTransition, EncoderTransitionConfig
 
@@ -183,8 +184,8 @@ class ClipModel(nn.Module):
         """Find the objects frame by frame, as they come, with a memory that does not grow."""
         state = None
         for seen in frames:
-            told = cues if state is None else None
-            state, output = self.step(state, seen, cues=told, decode=decode, generator=generator)
+            state, output = self.step(state, seen, cues=cues, decode=decode, generator=generator)
+            cues = None
             yield output
 
     def step(
@@ -223,21 +224,21 @@ class ClipModel(nn.Module):
         self.image.check(seen, decode=decode)
         reduced, tokens = self.image.project(seen)
         if state is None:
-            queries = self.image.queries(len(tokens), generator=generator, progress=progress)
-            if cues is not None and self.told is not None:
-                queries = self.told(queries, cues.places, cues.there, generator=generator)
-            drawn, queries = self.image.start(tokens, queries, generator=generator, progress=progress)
-            found = self.image.aggregation(
-                tokens, queries, reduce=reduce, generator=generator, progress=progress
+            queries, found, penalties = by_itself(
+                self.image, tokens, self.told, cues, reduce=reduce, generator=generator, progress=progress
             )
             waits = ~found.kept
-            penalties = found.penalties | self.image.queries.penalties(drawn, found.slots, found.kept)
         else:
             queries = self._next_queries(state, reduced, generator=generator)
             bias = expected_places(state.course, continuity.motion, grid=seen.grid)
-            kept, aggregation = state.past.kept, self.image.aggregation
+            kept, aggregation, anew = state.past.kept, self.image.aggregation, None
             assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
-            found, held = go_on(aggregation, continuity, tokens, queries, kept, reduce=reduce, bias=bias)
+            if continuity.arrivals is not None and reduce is not False and not self.training:
+                alone = by_itself(self.image, tokens, generator=generator, progress=progress)
+                anew = Anew(found=alone[1], ever=state.ever)
+            found, held = go_on(
+                aggregation, continuity, tokens, queries, kept, reduce=reduce, bias=bias, anew=anew
+            )
             waits, penalties = ~found.kept | held[:, None], found.penalties
         output = slot_output(found, maps=self.image.projection.maps, penalties=penalties)
         if decode:
@@ -248,9 +249,9 @@ class ClipModel(nn.Module):
             features=reduced,
             kept=found.kept,
         )
-        before = None if state is None else state.course
-        course = course_after(before, continuity.motion, output.attention[-1], output.mask, grid=seen.grid)
-        return ClipState(past=past, queries=queries, waits=waits, course=course), output
+        course, ever = (None, found.kept) if state is None else (state.course, state.ever | found.kept)
+        course = course_after(course, continuity.motion, output.attention[-1], output.mask, grid=seen.grid)
+        return ClipState(past=past, queries=queries, waits=waits, ever=ever, course=course), output
 
     def cues(self, boxes: Float[Tensor, "b k 4"] | None) -> Cues | None:
         """What the model is told where the boxes of a first frame's objects are known; None: nothing.
@@ -265,23 +266,25 @@ class ClipModel(nn.Module):
 
     def with_threshold(self, threshold: Threshold) -> "ClipModel":
         """The same weights under another threshold of reduction: a cosine distance, or an automatic one."""
-        twin = copy.copy(self)
-        twin._modules = dict(self._modules)
-        twin.image = self.image.with_threshold(threshold)
-        twin.config = replace(self.config, image=twin.image.config)
+        image = self.image.with_threshold(threshold)
+        twin = self._twin(replace(self.config, image=image.config))
+        twin.image = image
         return twin
 
-    def with_motion(self, motion: MotionConfig | None) -> "ClipModel":
-        """The same weights; slots are expected where they were heading, or (None) anywhere."""
-        twin = copy.copy(self)
-        twin._modules = dict(self._modules)
-        twin.config = replace(self.config, continuity=replace(self.config.continuity, motion=motion))
-        return twin
+    def with_continuity(self, continuity: ContinuityConfig) -> "ClipModel":
+        """The same weights under other rules of later frames."""
+        return self._twin(replace(self.config, continuity=continuity))
 
     def head_state(self) -> dict[str, Tensor]:
         """Every weight but the frozen backbone's."""
         frozen = "image.backbone."
         return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
+
+    def _twin(self, config: ClipModelConfig) -> "ClipModel":
+        twin = copy.copy(self)
+        twin._modules = dict(self._modules)
+        twin.config = config
+        return twin
 
     def _next_queries(
         self, state: ClipState, features: Float[Tensor, "b m c"], *, generator: Chance

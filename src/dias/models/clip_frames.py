@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Int64, Shaped
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from dias.backbones import Tokens
+from dias.models.clip_outputs import Cues
 from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
 from dias.nn.chance import Chance, Share
 from dias.nn.decoders import Target
+from dias.nn.slots.aggregation import Aggregated
+from dias.nn.slots.cues import ToldQueries
 
 
 def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
@@ -23,6 +26,38 @@ def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
         unfinished=None if seen.unfinished is None else _every(seen.unfinished, at, of),
         keys=None if seen.keys is None else _every(seen.keys, at, of),
     )
+
+
+def by_itself(
+    image: ImageModel,
+    tokens: Float[Tensor, "b m c"],
+    told: ToldQueries | None = None,
+    cues: Cues | None = None,
+    *,
+    reduce: bool | Bool[Tensor, " b"] = True,
+    generator: Chance = None,
+    progress: float = 1.0,
+) -> tuple[Float[Tensor, "b n d"], Aggregated, dict[str, Float[Tensor, ""]]]:
+    """A frame aggregated as a picture.
+
+    Args:
+        image: the model.
+        tokens: projected features.
+        told: part of the model of clips that heeds cues.
+        cues: what is told of the objects; None: nothing.
+        reduce: as for the aggregation.
+        generator: source of the queries' noise.
+        progress: share of training that is done, 0 to 1.
+
+    Returns:
+        What the slots started from, what they found, and what is to be minimised beside the loss.
+    """
+    queries = image.queries(len(tokens), generator=generator, progress=progress)
+    if told is not None and cues is not None:
+        queries = told(queries, cues.places, cues.there, generator=generator)
+    drawn, queries = image.start(tokens, queries, generator=generator, progress=progress)
+    found = image.aggregation(tokens, queries, reduce=reduce, generator=generator, progress=progress)
+    return queries, found, found.penalties | image.queries.penalties(drawn, found.slots, found.kept)
 
 
 def explained_at_once(

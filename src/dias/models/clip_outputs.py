@@ -60,12 +60,14 @@ class ClipState:
         queries: what each slot started the newest frame from.
         waits: slots that start the next one from it once more: those that are masked, and all of a frame in
             which no two things could be told apart.
+        ever: slots that have been there in some frame.
         course: where slots are heading, if the model asks for it.
     """
 
     past: Past
     queries: Float[Tensor, "b n d"]
     waits: Bool[Tensor, "b n"]
+    ever: Bool[Tensor, "b n"]
     course: Course | None = None
 
 

@@ -24,7 +24,6 @@ from dias.masks.resize import label_map
 from dias.models.clip import ClipModel
 from dias.models.clip_frames import one_frame
 from dias.models.clip_outputs import ClipState, Cues
-from dias.nn.slots.motion import MotionConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +33,12 @@ class ClipCandidate:
     model: ClipModel
     name: str = "model"
 
-    def with_motion(self) -> "ClipCandidate":
-        """The same, with slots expected where they were heading (`continuity.motion`); its name says so."""
-        return ClipCandidate(model=self.model.with_motion(MotionConfig()), name=f"{self.name}, motion")
+    def changed(self, *, motion: bool = False, arrivals: bool | None = None) -> "ClipCandidate":
+        """The same under other rules of later frames (`ContinuityConfig.changed`); its name says so."""
+        continuity = self.model.config.continuity.changed(motion=motion, arrivals=arrivals)
+        words = [", motion"] if motion else []
+        words += [] if arrivals is None else [", arrivals" if arrivals else ", no arrivals"]
+        return ClipCandidate(model=self.model.with_continuity(continuity), name=self.name + "".join(words))
 
 
 def clip_candidate(path: Path, *, weights: str | None = None, device: str = "auto") -> ClipCandidate:

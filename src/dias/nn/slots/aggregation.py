@@ -18,6 +18,8 @@ from dias.nn.slots.dendrogram import dendrogram
 from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
 from dias.nn.slots.thresholds import Evidence, Threshold, merges_of
 
+_USUAL_DISTANCE = 0.2
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AggregationConfig:
@@ -98,6 +100,12 @@ class Aggregation(nn.Module):
         )
         twin.competition, twin.taught = self.competition, self.taught
         return twin.train(self.training)
+
+    @property
+    def apart(self) -> float:
+        """Cosine distance up to which two slots are one thing; the usual one if a threshold is automatic."""
+        threshold = self.config.threshold
+        return threshold if isinstance(threshold, float) else self.taught or _USUAL_DISTANCE
 
     def forward(
         self,

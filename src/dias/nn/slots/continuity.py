@@ -4,16 +4,18 @@ docs/video.md states the rule and its reasons.
 """
 
 from dataclasses import dataclass as plain_dataclass
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dias.config import STRICT, Fraction
 from dias.errors import SettingError
 from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
+from dias.nn.slots.arrivals import Anew, ArrivalsConfig, arrivals
 from dias.nn.slots.competition import straight_through
 from dias.nn.slots.motion import MotionConfig
 from dias.nn.slots.redundancy import merge
@@ -31,12 +33,27 @@ class ContinuityConfig:
         leave: share of the tokens at which a slot that was there is masked. Below `enter`, so that an object
             near either limit does not flicker.
         motion: slots are expected where they were heading; None: anywhere.
+        arrivals: outside training, what a frame by itself shows and no slot has gets a slot that waits; None:
+            waiting slots come back by what they win alone.
     """
 
     iterations: PositiveInt = 2
     enter: Fraction = 0.04
     leave: Fraction = 0.0
     motion: MotionConfig | None = None
+    arrivals: ArrivalsConfig | None = Field(default_factory=ArrivalsConfig)
+
+    def changed(self, *, motion: bool = False, arrivals: bool | None = None) -> "ContinuityConfig":
+        """The same, but that slots are expected somewhere, or that what comes is looked for, or is not.
+
+        Args:
+            motion: with the usual settings, in place of what is set; False: as it is.
+            arrivals: likewise; None: as it is.
+        """
+        found = self if not motion else replace(self, motion=MotionConfig())
+        if arrivals is None:
+            return found
+        return replace(found, arrivals=(self.arrivals or ArrivalsConfig()) if arrivals else None)
 
     def check(self, aggregation: AggregationConfig) -> None:
         """See whether an aggregation can go on after the first frame.
@@ -124,6 +141,7 @@ def go_on(
     *,
     reduce: bool | Bool[Tensor, " b"] = True,
     bias: Float[Tensor, "b n m"] | None = None,
+    anew: Anew | None = None,
 ) -> tuple[Aggregated, Bool[Tensor, " b"]]:
     """Aggregate a later frame's tokens into the clip's slots; also say which images are held.
 
@@ -135,6 +153,7 @@ def go_on(
         kept: slots that were there in the frame before.
         reduce: whether slots can be masked at all, as in the first frame.
         bias: what is added to the logits of every round (`dias.nn.slots.motion`).
+        anew: what this frame shows by itself; None: nobody looked.
     """
     parts, chosen = aggregation.competition, aggregation.config
     keys, values = parts.keys_values(tokens)
@@ -158,6 +177,22 @@ def go_on(
         stand_in = _stand_in(next_) if chosen.counted else None
         if not again:
             logits[-1] = _summed(logits[-1], next_)
+        elif anew is not None and config.arrivals is not None:
+            places = arrivals(
+                anew,
+                slots=slots,
+                waiting=queries,
+                masks=_masks(next_, evidence.attention),
+                kept=there | held[:, None],  # where nothing is told apart, nothing comes
+                apart=aggregation.apart,
+                config=config.arrivals,
+                bias=bias,
+            )
+            came = places.any(dim=2)
+            slots = torch.where(came[..., None], places.to(slots) @ anew.found.slots.to(slots), slots)
+            there = there | came
+            if stand_in is not None:
+                stand_in = torch.where(came, torch.arange(came.shape[1], device=came.device), stand_in)
     if again:
         start = straight_through(slots, born) if chosen.bilevel else slots
         slots, scores = parts(start, keys, values, there, bias)
@@ -184,6 +219,14 @@ def _succession(
         kept=found.kept | ~reduce[:, None],
         held=found.held & reduce,
     )
+
+
+def _masks(next_: Succession, attention: Float[Tensor, "b n m"]) -> Bool[Tensor, "b n m"]:
+    """Tokens that the members of each slot win together."""
+    places = torch.arange(attention.shape[1], device=attention.device)
+    won = attention.argmax(dim=1)[:, None] == places[None, :, None]
+    together: Tensor = (next_.members > 0).to(attention) @ won.to(attention) > 0
+    return together
 
 
 def _stand_in(next_: Succession) -> Int64[Tensor, "b n"]:
