@@ -56,7 +56,8 @@ ROWS: dict[str, tuple[str, ...]] = {  # recipe, changes
     "SAVi": ("savi-cpu",),
 }
 TOLD = ", boxes"
-NAMES = [f"{name}{told}" for told in ("", TOLD) for name in ROWS]
+LOOKS_NOT = "DIAS, no arrivals"  # the runs of DIAS, measured without looking for what comes
+NAMES = [f"{name}{told}" for told in ("", TOLD) for name in ("DIAS", LOOKS_NOT, *list(ROWS)[1:])]
 
 
 def main() -> None:
@@ -90,12 +91,13 @@ def scored(name: str, seed: int, *, given: argparse.Namespace) -> None:
         _train(name, seed, given=given)
         (run / "done").touch()
     source = images_of(config_for(TEST, use="evaluate").build())
-    save_clips(evaluate_linked([clip_candidate(run)], clips_for(source, scores), progress=False), scores)
+    found = clip_candidate(run).changed(arrivals=False if name.startswith(LOOKS_NOT) else None)
+    save_clips(evaluate_linked([found], clips_for(source, scores), progress=False), scores)
 
 
 def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
     run = _run(name, seed, given)
-    recipe, *changes = ROWS[name.removesuffix(TOLD)]
+    recipe, *changes = ROWS[_trained(name).removesuffix(TOLD)]
     changes += ["clip.cues={kind: boxes}"] if name.endswith(TOLD) else []
     changes += [f"training.{key}={given.steps}" for key in ("steps", "validate_every")]
     changes += ["data.validation_images=24", f"training.seed={seed}"]
@@ -137,11 +139,17 @@ def _cache(folder: Path) -> Path:
 
 
 def _run(name: str, seed: int, given: argparse.Namespace) -> Path:
-    return Path(given.out / f"{name.replace(',', '').replace(' ', '-')}-{seed}")
+    return Path(given.out / f"{_trained(name).replace(',', '').replace(' ', '-')}-{seed}")
+
+
+def _trained(name: str) -> str:
+    """The row whose runs a row measures."""
+    return name.replace(LOOKS_NOT, "DIAS")
 
 
 def _scores(name: str, seed: int, given: argparse.Namespace) -> Path:
-    return _run(name, seed, given) / "clips.json"
+    file = "clips-no-arrivals.json" if name.startswith(LOOKS_NOT) else "clips.json"
+    return _run(name, seed, given) / file
 
 
 def _row(name: str, seeds: Sequence[int], *, given: argparse.Namespace) -> Row:

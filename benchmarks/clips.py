@@ -24,10 +24,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data/clips/test"))
     parser.add_argument("--name", default="clips")
     parser.add_argument("--motion", action="store_true", help="also each model with slots expected somewhere")
+    parser.add_argument("--no-arrivals", action="store_true", help="also each without looking for what comes")
     parser.add_argument("--map", choices=("decoder", "aggregation"), default="decoder")
     told = parser.parse_args()
     named = [one.split("=", 1) for one in told.models]
     candidates = [ClipCandidate(model=load_tracking(path), name=name) for name, path in named]
+    if told.no_arrivals:
+        candidates = [way for one in candidates for way in (one, one.changed(arrivals=False))]
     if told.motion:
         candidates = [way for one in candidates for way in (one, one.changed(motion=True))]
     source = images_of(config_for(told.data, use="evaluate").build())

@@ -1,7 +1,7 @@
-"""The table of docs/compare.md out of a finished comparison: scores of all methods, and what they cost.
+"""The table of docs/compare.md out of finished comparisons: scores of all methods, and what they cost.
 
 dias compare scenes-cpu dinosaur-mlp-cpu ... --clustering --set training.steps=1500 --out runs/compare
-python benchmarks/methods.py runs/compare [--name methods]
+python benchmarks/methods.py runs/compare [more comparisons, of the same steps] [--name methods]
 """
 
 import argparse
@@ -18,19 +18,19 @@ SCORES = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU"}
 def main() -> None:
     """Read, print, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("comparison", type=Path)
+    parser.add_argument("comparisons", type=Path, nargs="+")
     parser.add_argument("--name", default="methods", help="of the table")
     given = parser.parse_args()
-    folder: Path = given.comparison
-    found = json.loads((folder / "comparison.json").read_text())
-    rows = [_row(method) for method in (*found["methods"], *found["training_free"])]
-    made = found["provenance"]
-    words = shlex.split(made["command"])
+    all_ = [json.loads((folder / "comparison.json").read_text()) for folder in given.comparisons]
+    rows = [_row(method) for kind in ("methods", "training_free") for one in all_ for method in one[kind]]
+    found = all_[0]
+    revisions = dict.fromkeys(one["provenance"]["revision"][:8] for one in all_)
+    words = shlex.split(found["provenance"]["command"])
     data, first = words[words.index("--eval") + 1], found["methods"][0]
     changed = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
     about = (
         f"{data}, percent; {first['steps']:.0f} steps of 32 pictures, seeds {first['seeds']}; "
-        f"changed for all: {', '.join(changed) or 'nothing'}; trained by revision {made['revision'][:8]}"
+        f"changed for all: {', '.join(changed) or 'nothing'}; trained by revision {', '.join(revisions)}"
     )
     print(markdown(rows))
     print(save(given.name, rows, about=about))

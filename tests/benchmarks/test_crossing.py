@@ -45,7 +45,7 @@ def test_alike_things_that_cross_keep_their_slots_with_motion_and_not_without(
 
 
 def test_what_stays_keeps_its_slot_and_what_leaves_gives_its_own_back(model: ClipModel) -> None:
-    """Thing 1 stays, thing 3 has gone after half of the clip; of what enters see docs/video.md."""
+    """Thing 1 stays, thing 3 has gone after half of the clip."""
     clip = ClipsConfig(path=str(ROOT / "data" / "clips" / "enter-leave")).build().read(1)
     assert clip.mask is not None
     frames = (
@@ -57,6 +57,16 @@ def test_what_stays_keeps_its_slot_and_what_leaves_gives_its_own_back(model: Cli
     left = np.bincount(found[0].labels[clip.mask[0] == 3]).argmax()
     assert left not in stays
     assert [one.kept[left] for one in found[12:]] == [False] * 12
+
+
+def test_what_enters_has_a_slot_of_its_own_once_each_frame_is_looked_at_anew(model: ClipModel) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(ROOT / "benchmarks")
+        has_its_own = import_module("arrivals").has_its_own
+    clip = ClipsConfig(path=str(ROOT / "data" / "clips" / "enter-leave")).build().read(0)
+    without = model.with_continuity(model.config.continuity.changed(arrivals=False))
+    assert sum(has_its_own(model, clip)) >= 10  # of 15 frames
+    assert sum(has_its_own(without, clip)) <= 3
 
 
 def test_features_without_places_are_refused(model: ClipModel) -> None:

@@ -233,7 +233,7 @@ class ClipModel(nn.Module):
             bias = expected_places(state.course, continuity.motion, grid=seen.grid)
             kept, aggregation, anew = state.past.kept, self.image.aggregation, None
             assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
-            if continuity.arrivals is not None and reduce is not False and not self.training:
+            if reduce is not False and not self.training and continuity.looks_anew(aggregation.config):
                 alone = by_itself(self.image, tokens, generator=generator, progress=progress)
                 anew = Anew(found=alone[1], ever=state.ever)
             found, held = go_on(

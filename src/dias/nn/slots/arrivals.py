@@ -78,7 +78,7 @@ def arrivals(
     found = anew.found
     things = found.logits[-1].argmax(dim=1)[:, None] == _numbers(found.kept)
     things = things & found.kept[..., None]
-    one, other = things.to(slots), masks.to(slots)
+    one, other = things.float(), masks.float()
     both = one @ other.mT
     iou = both / (one.sum(dim=2)[:, :, None] + other.sum(dim=2)[:, None] - both).clamp(min=1)
     known = (_alike(found.slots, slots) >= 1 - apart) | (iou > config.overlap)

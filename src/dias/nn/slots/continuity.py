@@ -55,6 +55,10 @@ class ContinuityConfig:
             return found
         return replace(found, arrivals=(self.arrivals or ArrivalsConfig()) if arrivals else None)
 
+    def looks_anew(self, aggregation: AggregationConfig) -> bool:
+        """Whether frames after the first are looked at by themselves too: slots wait, and may come back."""
+        return self.arrivals is not None and aggregation.reduction and aggregation.reinitialization
+
     def check(self, aggregation: AggregationConfig) -> None:
         """See whether an aggregation can go on after the first frame.
 
