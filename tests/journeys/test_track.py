@@ -69,8 +69,12 @@ def test_a_part_of_a_video_with_every_option(tiny: Path, tmp_path: Path, dias: D
     said = dias(
         *("track", tiny / "run", file, "--out", out, "--start", 0.4, "--seconds", 0.6, "--every", 4),
         *("--map", "decoder", "--threshold", "auto", "--size", 28, "--device", "cpu", "--fit", "whole"),
+        *("--motion", "--no-arrivals"),
     )
     assert said.code == 0, said.err
+    continuity = json.loads((out / "summary.json").read_text())["model"]["continuity"]
+    assert continuity["arrivals"] is None
+    assert continuity["motion"] is not None
     assert check(out, size=(32, 48)) == pytest.approx([0.4, 0.56, 0.72, 0.88], abs=2e-3)
     assert "4/4" in said.err
 
@@ -87,6 +91,7 @@ def test_a_model_of_clips(tiny: Path, tmp_path: Path, dias: Dias) -> None:
     assert len(check(out, size=(32, 48))) == 4
     summary = json.loads((out / "summary.json").read_text())
     assert summary["model"]["transition"]["kind"] == "encoder"
+    assert summary["model"]["continuity"]["arrivals"] == {"size": 0.012, "overlap": 0.5}
 
 
 def test_a_folder_of_frames_and_results_that_were_there(tiny: Path, tmp_path: Path, dias: Dias) -> None:

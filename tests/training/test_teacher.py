@@ -160,6 +160,14 @@ def test_a_teacher_with_blocks_of_its_own_sees_by_them(files: Path, tmp_path: Pa
     torch.testing.assert_close(found, expected)
 
 
+def test_a_teacher_with_blocks_of_its_own_must_see_pictures(files: Path) -> None:
+    chosen = spot(files)
+    student, teacher = built(chosen, seed=2), Teacher(built(chosen, seed=1))
+    seen = student.see(torch.zeros(1, 3, 28, 28, dtype=torch.uint8))
+    with pytest.raises(DiasError, match="must see pictures: use a cache without --last-blocks, or none"):
+        teacher(replace(seen, images=None))
+
+
 def test_a_teacher_of_nine_orders_reads_in_a_random_one(files: Path) -> None:
     chosen = spot(files)
     decoder = PermutedARConfig(layers=1, heads=2, width=8)
