@@ -9,21 +9,18 @@ the script) has its own in a frame if it is that of nothing else there, the back
 
 import argparse
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
 
 from dias.data.frames import images_of
 from dias.data.samples import ClipSample
 from dias.data.sources import ClipsConfig
-from dias.data.streams import StreamFrame
 from dias.evaluation.clips import ClipCandidate, clips_for, evaluate_linked
 from dias.evaluation.protocol import EvaluationConfig
 from dias.inference.shortcuts import load_tracking
-from dias.inference.tracks import Tracked, Tracker
 from dias.models import ClipModel
+from followed import labels_of, slot_of
 from harness import RESULTS, Row, markdown, save
 
 COMES = 2  # number of the thing in the script
@@ -73,20 +70,12 @@ def _row(candidate: ClipCandidate, arrivals: bool, data: Path) -> Row:
 def has_its_own(model: ClipModel, clip: ClipSample) -> Iterator[bool]:
     """Of each frame in which what comes is seen: whether its slot is that of nothing else."""
     assert clip.mask is not None
-    frames = (
-        StreamFrame(at, float(at), partial(clip.frames.__getitem__, at)) for at in range(len(clip.frames))
-    )
-    found = (one for one in Tracker(model, map="decoder").stream(frames) if isinstance(one, Tracked))
-    for one, mask in zip(found, clip.mask, strict=True):
+    for labels, mask in zip(labels_of(model, clip), clip.mask, strict=True):
         seen = [number for number in np.unique(mask).tolist() if (mask == number).sum() >= LEAST]
-        slots = {number: _most(one.labels, np.asarray(mask) == number) for number in seen}
+        slots = {number: slot_of(labels, mask, number) for number in seen}
         if COMES in slots:
             own = slots.pop(COMES)
             yield own not in slots.values()
-
-
-def _most(labels: Int64[np.ndarray, "h w"], where: np.ndarray) -> int:
-    return int(np.bincount(labels[where]).argmax())
 
 
 if __name__ == "__main__":

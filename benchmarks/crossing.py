@@ -11,7 +11,6 @@ that the thing has most often before the crossing (frames 4 to 8) is the one tha
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,9 @@ from jaxtyping import Int, Int32
 
 from dias.data.samples import ClipSample
 from dias.data.sources import ClipsConfig
-from dias.data.streams import StreamFrame
 from dias.inference.shortcuts import load_tracking
-from dias.inference.tracks import Tracked, Tracker
 from dias.models import ClipModel
+from followed import labels_of, slot_of
 from harness import Row, markdown, save
 
 BEFORE, AFTER = range(3, 8), range(17, 24)
@@ -57,10 +55,7 @@ def main() -> None:
 def kept(model: ClipModel, clip: ClipSample) -> list[bool]:
     """Whether each thing of a clip has the same slot, its own, before the crossing and after."""
     assert clip.mask is not None
-    frames = (
-        StreamFrame(at, float(at), partial(clip.frames.__getitem__, at)) for at in range(len(clip.frames))
-    )
-    maps = [one.labels for one in Tracker(model, map="decoder").stream(frames) if isinstance(one, Tracked)]
+    maps = labels_of(model, clip)
     ground = _slot(maps, clip.mask, 0, range(len(maps)))
     things = sorted(set(np.unique(clip.mask).tolist()) - {0})
     before, after = ([_slot(maps, clip.mask, thing, when) for thing in things] for when in (BEFORE, AFTER))
@@ -74,8 +69,8 @@ def _slot(
     when: Iterable[int],
 ) -> int:
     """The slot that a thing has most often; -1 if it is not seen."""
-    seen = [Counter(maps[at][masks[at] == thing].tolist()) for at in when]
-    slots = Counter(pixels.most_common(1)[0][0] for pixels in seen if pixels)
+    found = (slot_of(maps[at], masks[at], thing) for at in when)
+    slots = Counter(slot for slot in found if slot is not None)
     return slots.most_common(1)[0][0] if slots else -1
 
 

@@ -23,11 +23,7 @@ FORMAT = "dias-checkpoint-1"
 CLIP_FORMAT = "dias-clip-checkpoint-1"
 TOKENIZER_FORMAT = "dias-tokenizer-1"
 CHECKPOINT_KEY = "dias"  # of the same header in a checkpoint of Lightning
-USUAL_NAMES = (
-    "best.safetensors",
-    "last.safetensors",
-    "model.safetensors",
-)  # the last: Hugging Face's
+USUAL_NAMES = ("best.safetensors", "last.safetensors", "model.safetensors")  # the last: Hugging Face's
 
 AnyModel = TypeVar("AnyModel", ImageModel, ClipModel)
 

@@ -136,8 +136,8 @@ def test_a_thing_that_is_found_again_has_its_slot_again() -> None:
 
 def test_training_does_not_look_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    real = dias.models.clip.by_itself
-    monkeypatch.setattr(dias.models.clip, "by_itself", lambda *a, **k: (looks.append(1), real(*a, **k))[1])
+    real = dias.models.clip.starts
+    monkeypatch.setattr(dias.models.clip, "starts", lambda *a, **k: (looks.append(1), real(*a, **k))[1])
     features, _ = toy_clip_features([[(0, 6)]])
     for model, expected in (
         (soft_k_means(), 6),

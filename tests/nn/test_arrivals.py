@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dias.nn.slots.aggregation import Aggregated
-from dias.nn.slots.arrivals import Anew, ArrivalsConfig, arrivals
+from dias.nn.slots.arrivals import ArrivalsConfig, arrivals
 
 CONFIG = ArrivalsConfig(size=0.15, overlap=0.5)
 ONE = torch.eye(6)
@@ -32,9 +32,8 @@ def places(seen: Aggregated, **changes: object) -> list[list[int]]:
         "config": CONFIG,
     }
     ever = changes.pop("ever", [0])
-    told |= changes
-    anew = Anew(found=seen, ever=torch.tensor([[number in ever for number in range(4)]]))  # type: ignore[operator]
-    return arrivals(anew, **told)[0].nonzero().tolist()  # type: ignore[arg-type]
+    told |= changes | {"ever": torch.tensor([[number in ever for number in range(4)]])}  # type: ignore[operator]
+    return arrivals(seen, **told)[0].nonzero().tolist()  # type: ignore[arg-type]
 
 
 def test_it_gets_the_slot_that_waits_with_what_is_most_like_it() -> None:
@@ -102,7 +101,8 @@ def test_each_clip_of_a_batch_is_for_itself() -> None:
         logits=[torch.cat([one.logits[0], other.logits[0]])],
     )
     found_ = arrivals(
-        Anew(found=both, ever=torch.tensor([[True, False, False, False]] * 2)),
+        both,
+        ever=torch.tensor([[True, False, False, False]] * 2),
         slots=ONE[None, :4].expand(2, -1, -1),
         waiting=ONE[None, :4].expand(2, -1, -1),
         masks=torch.zeros(2, 4, 10, dtype=torch.bool),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dias.backbones import Backbone, Tokens
 from dias.config import STRICT
 from dias.errors import DiasError, SettingError
-from dias.models.clip_frames import by_itself, explained_at_once, one_frame
+from dias.models.clip_frames import explained_at_once, one_frame, starts
 from dias.models.clip_outputs import ClipOutput, ClipState, Cues, told_of
 from dias.models.image import ImageModel, ImageModelConfig
 from dias.models.outputs import SlotOutput, slot_output
@@ -224,18 +224,23 @@ class ClipModel(nn.Module):
         self.image.check(seen, decode=decode)
         reduced, tokens = self.image.project(seen)
         if state is None:
-            queries, found, penalties = by_itself(
-                self.image, tokens, self.told, cues, reduce=reduce, generator=generator, progress=progress
+            drawn, queries = starts(
+                self.image, tokens, self.told, cues, generator=generator, progress=progress
+            )
+            found = self.image.aggregation(
+                tokens, queries, reduce=reduce, generator=generator, progress=progress
             )
             waits = ~found.kept
+            penalties = found.penalties | self.image.queries.penalties(drawn, found.slots, found.kept)
         else:
-            queries = self._next_queries(state, reduced, generator=generator)
+            moved = self.transition(state.past, reduced, generator=generator)
+            queries = torch.where(state.waits[..., None], state.queries.to(moved), moved)
             bias = expected_places(state.course, continuity.motion, grid=seen.grid)
             kept, aggregation, anew = state.past.kept, self.image.aggregation, None
             assert isinstance(aggregation, Aggregation)  # ClipModelConfig.build has seen to it
             if reduce is not False and not self.training and continuity.looks_anew(aggregation.config):
-                alone = by_itself(self.image, tokens, generator=generator, progress=progress)
-                anew = Anew(found=alone[1], ever=state.ever)
+                _, fresh = starts(self.image, tokens, generator=generator, progress=progress)
+                anew = Anew(queries=fresh, ever=state.ever)
             found, held = go_on(
                 aggregation, continuity, tokens, queries, kept, reduce=reduce, bias=bias, anew=anew
             )
@@ -261,8 +266,7 @@ class ClipModel(nn.Module):
         """
         if boxes is None or self.config.cues is None:
             return None
-        slots = self.config.image.queries.slots
-        return told_of(boxes, kind=self.config.cues.kind, room=slots - 1)
+        return told_of(boxes, kind=self.config.cues.kind, room=self.config.image.queries.slots - 1)
 
     def with_threshold(self, threshold: Threshold) -> "ClipModel":
         """The same weights under another threshold of reduction: a cosine distance, or an automatic one."""
@@ -277,21 +281,14 @@ class ClipModel(nn.Module):
 
     def head_state(self) -> dict[str, Tensor]:
         """Every weight but the frozen backbone's."""
-        frozen = "image.backbone."
-        return {name: value for name, value in self.state_dict().items() if not name.startswith(frozen)}
+        state = self.state_dict()
+        return {name: state[name] for name in state if not name.startswith("image.backbone.")}
 
     def _twin(self, config: ClipModelConfig) -> "ClipModel":
         twin = copy.copy(self)
         twin._modules = dict(self._modules)
         twin.config = config
         return twin
-
-    def _next_queries(
-        self, state: ClipState, features: Float[Tensor, "b m c"], *, generator: Chance
-    ) -> Float[Tensor, "b n d"]:
-        """What the slots start a later frame from: moved on by the transition, or what they wait with."""
-        moved = self.transition(state.past, features, generator=generator)
-        return torch.where(state.waits[..., None], state.queries.to(moved), moved)
 
     def _check_cues(self, state: ClipState | None, cues: Cues | None) -> None:
         if cues is not None and self.told is None:

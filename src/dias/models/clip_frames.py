@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float, Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from dias.backbones import Tokens
@@ -12,7 +12,6 @@ from dias.models.image import ImageModel
 from dias.models.outputs import SlotOutput
 from dias.nn.chance import Chance, Share
 from dias.nn.decoders import Target
-from dias.nn.slots.aggregation import Aggregated
 from dias.nn.slots.cues import ToldQueries
 
 
@@ -28,36 +27,29 @@ def one_frame(seen: Tokens, at: int, *, of: int) -> Tokens:
     )
 
 
-def by_itself(
+def starts(
     image: ImageModel,
     tokens: Float[Tensor, "b m c"],
     told: ToldQueries | None = None,
     cues: Cues | None = None,
     *,
-    reduce: bool | Bool[Tensor, " b"] = True,
     generator: Chance = None,
     progress: float = 1.0,
-) -> tuple[Float[Tensor, "b n d"], Aggregated, dict[str, Float[Tensor, ""]]]:
-    """A frame aggregated as a picture.
+) -> tuple[Float[Tensor, "b n d"], Float[Tensor, "b n d"]]:
+    """Queries for a frame by itself as they are drawn, or told; and where the slots start from them.
 
     Args:
         image: the model.
         tokens: projected features.
         told: part of the model of clips that heeds cues.
         cues: what is told of the objects; None: nothing.
-        reduce: as for the aggregation.
-        generator: source of the queries' noise.
+        generator: source of their noise.
         progress: share of training that is done, 0 to 1.
-
-    Returns:
-        What the slots started from, what they found, and what is to be minimised beside the loss.
     """
     queries = image.queries(len(tokens), generator=generator, progress=progress)
     if told is not None and cues is not None:
         queries = told(queries, cues.places, cues.there, generator=generator)
-    drawn, queries = image.start(tokens, queries, generator=generator, progress=progress)
-    found = image.aggregation(tokens, queries, reduce=reduce, generator=generator, progress=progress)
-    return queries, found, found.penalties | image.queries.penalties(drawn, found.slots, found.kept)
+    return image.start(tokens, queries, generator=generator, progress=progress)
 
 
 def explained_at_once(

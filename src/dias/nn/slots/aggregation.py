@@ -18,7 +18,7 @@ from dias.nn.slots.dendrogram import dendrogram
 from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
 from dias.nn.slots.thresholds import Evidence, Threshold, merges_of
 
-_USUAL_DISTANCE = 0.2
+_USUAL_DISTANCE = 0.2  # of the recipes
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -127,7 +127,18 @@ class Aggregation(nn.Module):
             generator: nothing is random here; other kinds of aggregation draw from it.
             progress: share of training that is done, 0 to 1; nothing follows it here, in other kinds it does.
         """
-        keys, values = self.competition.keys_values(tokens)
+        return self.of_keys(*self.competition.keys_values(tokens), queries, reduce=reduce, labels=labels)
+
+    def of_keys(
+        self,
+        keys: Float[Tensor, "b m d"],
+        values: Float[Tensor, "b m d"],
+        queries: Float[Tensor, "b n d"],
+        *,
+        reduce: bool | Bool[Tensor, " b"] = True,
+        labels: Int64[Tensor, "b n"] | None = None,
+    ) -> Aggregated:
+        """As `forward`, where keys and values of the tokens are known."""
         wanted = self.config.reduction and reduce is not False
         again = self.config.reinitialization and reduce is not False
         before = (self.config.reduce_after or self.config.iterations - 1) if again else self.config.iterations

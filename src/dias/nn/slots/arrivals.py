@@ -13,7 +13,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dias.config import STRICT, Fraction
+from dias.masks.overlap import soft_iou
 from dias.nn.slots.aggregation import Aggregated
+from dias.nn.slots.competition import won
 
 _NEAR = 1.0  # what the logits of a thing that is found where it was expected may fall by
 
@@ -35,21 +37,22 @@ class ArrivalsConfig:
 
 @plain_dataclass(frozen=True, kw_only=True)
 class Anew:
-    """A frame after the first, looked at by itself.
+    """What it takes to look at a frame after the first by itself.
 
     Attributes:
-        found: in it, as in a clip's first frame.
+        queries: as for a clip's first frame.
         ever: slots that have been there in some frame before.
     """
 
-    found: Aggregated
+    queries: Float[Tensor, "b n d"]
     ever: Bool[Tensor, "b n"]
 
 
 @torch.no_grad()
 def arrivals(
-    anew: Anew,
+    found: Aggregated,
     *,
+    ever: Bool[Tensor, "b n"],
     slots: Float[Tensor, "b n d"],
     waiting: Float[Tensor, "b n d"],
     masks: Bool[Tensor, "b n m"],
@@ -65,7 +68,8 @@ def arrivals(
     two things want the same slot, one gets it; the other is found again in the next frame.
 
     Args:
-        anew: the frame by itself.
+        found: in the frame by itself.
+        ever: slots that have been there in some frame before.
         slots: of the clip, as they are in this frame.
         waiting: what each would start the next frame from, were it not there.
         masks: tokens that each has.
@@ -75,30 +79,20 @@ def arrivals(
         bias: less than 0 where a slot is not expected; a slot that is expected somewhere waits for what is
             found there, whatever it looks like. None: all are expected anywhere.
     """
-    found = anew.found
-    things = found.logits[-1].argmax(dim=1)[:, None] == _numbers(found.kept)
-    things = things & found.kept[..., None]
-    one, other = things.float(), masks.float()
-    both = one @ other.mT
-    iou = both / (one.sum(dim=2)[:, :, None] + other.sum(dim=2)[:, None] - both).clamp(min=1)
-    known = (_alike(found.slots, slots) >= 1 - apart) | (iou > config.overlap)
-    new = found.kept & (one.mean(dim=2) > config.size) & ~(known & kept[:, None]).any(dim=2)
+    things = (won(found.logits[-1]) & found.kept[..., None]).float()
+    overlap = soft_iou(things, masks.float())
+    known = (_alike(found.slots, slots) >= 1 - apart) | (overlap > config.overlap)
+    new = found.kept & (things.mean(dim=2) > config.size) & ~(known & kept[:, None]).any(dim=2)
     alike = _alike(waiting, found.slots)  # at most 1, so that what is added decides first
     same = alike >= 1 - apart
     if bias is not None:
-        less = bias @ one.mT / one.sum(dim=2).clamp(min=1)[:, None]
+        less = bias @ things.mT / things.sum(dim=2).clamp(min=1)[:, None]
         same = torch.where((bias < 0).any(dim=2, keepdim=True), less > -_NEAR, same)
-    rank = alike + torch.where(anew.ever[:, :, None], 4.0 * same, 2.0)
+    rank = alike + torch.where(ever[:, :, None], 4.0 * same, 2.0)
     rank = rank.masked_fill(kept[:, :, None] | ~new[:, None], -torch.inf)
-    best = rank.argmax(dim=1)[:, None] == _numbers(kept)
-    wanted = rank.argmax(dim=2)[:, None] == _numbers(found.kept)
-    return best & wanted.mT & rank.isfinite()
+    return won(rank) & won(rank.mT).mT & rank.isfinite()
 
 
 def _alike(one: Float[Tensor, "b i d"], other: Float[Tensor, "b j d"]) -> Float[Tensor, "b i j"]:
     """Cosine similarity."""
     return F.normalize(one.float(), dim=2) @ F.normalize(other.float(), dim=2).mT
-
-
-def _numbers(of: Bool[Tensor, "b i"]) -> Tensor:
-    return torch.arange(of.shape[1], device=of.device)[None, :, None]

@@ -59,6 +59,12 @@ class Competition(nn.Module):
         return state + self.mlp(self.norm_update(state)), logits
 
 
+def won(maps: Float[Tensor, "b n m"]) -> Bool[Tensor, "b n m"]:
+    """Which tokens each slot wins: where its map is the largest, or the first of the largest."""
+    numbers = torch.arange(maps.shape[1], device=maps.device)  # one_hot would ask a GPU for the largest
+    return maps.argmax(dim=1)[:, None] == numbers[None, :, None]
+
+
 def straight_through(
     slots: Float[Tensor, "b n d"], queries: Float[Tensor, "b n d"]
 ) -> Float[Tensor, "b n d"]:

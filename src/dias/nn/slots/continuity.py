@@ -16,7 +16,7 @@ from dias.config import STRICT, Fraction
 from dias.errors import SettingError
 from dias.nn.slots.aggregation import Aggregated, Aggregation, AggregationConfig
 from dias.nn.slots.arrivals import Anew, ArrivalsConfig, arrivals
-from dias.nn.slots.competition import straight_through
+from dias.nn.slots.competition import straight_through, won
 from dias.nn.slots.motion import MotionConfig
 from dias.nn.slots.redundancy import merge
 from dias.nn.slots.thresholds import Evidence
@@ -120,9 +120,8 @@ def succession(
     places = torch.arange(n, device=labels.device)
     same = labels[:, :, None] == labels[:, None, :]
     mass = attention.mean(dim=2)
-    winners = attention.argmax(dim=1)  # not one_hot: that would ask a GPU for the largest number
-    won = (winners[:, None] == places[None, :, None]).to(mass).mean(dim=2)
-    seen = (same * won[:, None]).sum(dim=2)
+    size = won(attention).to(mass).mean(dim=2)
+    seen = (same * size[:, None]).sum(dim=2)
     old = (same & kept[:, None]).any(dim=2)
     rank = mass + 2 * kept  # attention is at most 1: those that were there come first
     leads = torch.where(same, rank[:, None], -1.0).argmax(dim=2) == places
@@ -157,7 +156,7 @@ def go_on(
         kept: slots that were there in the frame before.
         reduce: whether slots can be masked at all, as in the first frame.
         bias: what is added to the logits of every round (`dias.nn.slots.motion`).
-        anew: what this frame shows by itself; None: nobody looked.
+        anew: how to look at this frame by itself too; None: do not.
     """
     parts, chosen = aggregation.competition, aggregation.config
     keys, values = parts.keys_values(tokens)
@@ -182,8 +181,10 @@ def go_on(
         if not again:
             logits[-1] = _summed(logits[-1], next_)
         elif anew is not None and config.arrivals is not None:
+            seen = aggregation.of_keys(keys, values, anew.queries)
             places = arrivals(
-                anew,
+                seen,
+                ever=anew.ever,
                 slots=slots,
                 waiting=queries,
                 masks=_masks(next_, evidence.attention),
@@ -193,7 +194,7 @@ def go_on(
                 bias=bias,
             )
             came = places.any(dim=2)
-            slots = torch.where(came[..., None], places.to(slots) @ anew.found.slots.to(slots), slots)
+            slots = torch.where(came[..., None], places.to(slots) @ seen.slots.to(slots), slots)
             there = there | came
             if stand_in is not None:
                 stand_in = torch.where(came, torch.arange(came.shape[1], device=came.device), stand_in)
@@ -227,9 +228,7 @@ def _succession(
 
 def _masks(next_: Succession, attention: Float[Tensor, "b n m"]) -> Bool[Tensor, "b n m"]:
     """Tokens that the members of each slot win together."""
-    places = torch.arange(attention.shape[1], device=attention.device)
-    won = attention.argmax(dim=1)[:, None] == places[None, :, None]
-    together: Tensor = (next_.members > 0).to(attention) @ won.to(attention) > 0
+    together: Tensor = (next_.members > 0).to(attention) @ won(attention).to(attention) > 0
     return together
 
 

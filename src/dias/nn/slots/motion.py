@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dias.config import STRICT, Fraction
+from dias.nn.slots.competition import won
 
 # In shares of the frame: a surface this wide (variance of both axes; the whole frame has 1/6) goes nowhere.
 _SURFACE = 0.055
@@ -144,10 +145,9 @@ def _seen(
     attention: Float[Tensor, "b n m"], grid: tuple[int, int]
 ) -> tuple[Float[Tensor, "b n 2"], Float[Tensor, "b n"], Float[Tensor, "b n"]]:
     """Centre, extent and size of the tokens that each slot wins, each counted by its attention."""
-    slots = torch.arange(attention.shape[1], device=attention.device)
-    won = attention * (attention.argmax(dim=1)[:, None] == slots[None, :, None])
-    mass = won.sum(dim=2)
-    share = won / mass.clamp(min=torch.finfo(won.dtype).tiny)[..., None]
+    own = attention * won(attention)
+    mass = own.sum(dim=2)
+    share = own / mass.clamp(min=torch.finfo(own.dtype).tiny)[..., None]
     places = _places(grid).to(share)
     centre = share @ places
     spread = (share * (places - centre[:, :, None]).square().sum(dim=3)).sum(dim=2)
