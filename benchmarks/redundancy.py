@@ -1,12 +1,14 @@
 """When does reducing redundancy pay? Scores against the number of slots, with and without it, and for rivals.
 
-python benchmarks/redundancy.py runs/sweep/* [--data data/scenes/test] [--plot docs/redundancy.png]
+python benchmarks/redundancy.py runs/sweep/* --plot docs/redundancy.png [--data data/scenes/test]
 python benchmarks/redundancy.py runs/sweep/* --as-trained --name redundancy-rivals --plot rivals.png
+python benchmarks/redundancy.py runs/late-11 runs/detached-11 --apart --name reduction-in-training
 
 Each run's folder says in its recipe which method it is (`METHODS`) and how many slots it has; runs of the
 same method and number, of several seeds, are averaged. A run of DIAS is measured in the ways of `ways_of`, on
-the same weights, unless `--as-trained`: then every run is measured in the one way in which it was trained. A
-rival needs a line in `METHODS` only where its recipe's first words do not name it.
+the same weights, unless `--as-trained`: then every run is measured in the one way in which it was trained;
+with `--apart` rows are named by the runs' folders: for runs of one method that were trained otherwise. A rival
+needs a line in `METHODS` only where its recipe's first words do not name it.
 """
 
 import argparse
@@ -64,12 +66,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--data", type=Path, default=Path("data/scenes/test"))
-    parser.add_argument("--plot", type=Path, default=Path("docs/redundancy.png"))
+    parser.add_argument("--plot", type=Path, help="a PNG to draw: scores against the number of slots")
     parser.add_argument("--name", default="redundancy")
     parser.add_argument("--as-trained", action="store_true", help="one way a run: to compare methods")
+    parser.add_argument("--apart", action="store_true", help="by folders: to compare ways to train one method")
     given = parser.parse_args()
     source = images_of(config_for(given.data, use="evaluate", settings=[]).build())
-    asked = [(way, one) for run in given.runs for way, one in ways_of(run, as_trained=given.as_trained)]
+    asked = [
+        (way, one)
+        for run in given.runs
+        for way, one in ways_of(run, as_trained=given.as_trained, name=run.name if given.apart else None)
+    ]
     config = EvaluationConfig(rules=rules_of("dias", size=224), maps=("aggregation", "decoder"))
     found = evaluate_all([one for _, one in asked], source, config=config).evaluations
     points = [_point(way, one.model, result) for (way, one), result in zip(asked, found, strict=True)]
@@ -82,19 +89,20 @@ def main() -> None:
     )
     print(markdown(rows))
     print(save(given.name, rows, about=about))
-    draw(rows, given.plot, segments=segments)
-    print(given.plot)
+    if given.plot:
+        draw(rows, given.plot, segments=segments)
+        print(given.plot)
 
 
-def ways_of(run: Path, *, as_trained: bool) -> list[tuple[str, Candidate]]:
+def ways_of(run: Path, *, as_trained: bool, name: str | None = None) -> list[tuple[str, Candidate]]:
     """A run's model; one of DIAS also with more or less of the method on the same weights, if asked."""
     recipe = read_recipe(str(run / "recipe.yaml"))
-    own = next((label for label, holds in METHODS if holds(recipe)), recipe.about.split(" (")[0])
-    given, aggregation = candidate(run), recipe.model.aggregation
-    if as_trained or own not in (DIAS, PLAIN):
+    method = next((label for label, holds in METHODS if holds(recipe)), recipe.about.split(" (")[0])
+    own, given, aggregation = name or method, candidate(run), recipe.model.aggregation
+    if as_trained or method not in (DIAS, PLAIN):
         return [(own, given)]
     assert isinstance(aggregation, AggregationConfig)
-    if own == PLAIN:
+    if method == PLAIN:
         merged = _changed(given.model, reduction=True, reinitialization=True, threshold=AUTOMATIC)
         return [(own, given), (f"{own}, merged in use", replace(given, model=merged))]
     plain = _changed(given.model, reduction=False, reinitialization=False)
