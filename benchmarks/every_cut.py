@@ -1,6 +1,6 @@
 """Every cut of every image's dendrogram, scored once: a threshold is then looked up, not measured again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +104,18 @@ def cuts_of(model: ImageModel, pictures: Pictures, *, batch: int = 32) -> Cuts:
         scores={metric: torch.cat([part.scores[metric] for part in parts]) for metric in MEASURED},
         taught=parts[0].taught,
     )
+
+
+def kept_cuts(file: Path, make: Callable[[], Cuts]) -> Cuts:
+    """The cuts that are in a file, or else made and put there: scoring every cut takes minutes."""
+    if file.exists():
+        held = torch.load(file, weights_only=True)
+        tree, evidence = Dendrogram(**held["tree"]), Evidence(**held["evidence"])
+        return Cuts(tree=tree, evidence=evidence, scores=held["scores"], taught=held["taught"])
+    cuts = make()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(vars(cuts) | {"tree": vars(cuts.tree), "evidence": vars(cuts.evidence)}, file)
+    return cuts
 
 
 def batches(

@@ -7,8 +7,8 @@ python benchmarks/redundancy.py runs/late-11 runs/detached-11 --apart --name red
 Each run's folder says in its recipe which method it is (`METHODS`) and how many slots it has; runs of the
 same method and number, of several seeds, are averaged. A run of DIAS is measured in the ways of `ways_of`, on
 the same weights, unless `--as-trained`: then every run is measured in the one way in which it was trained;
-with `--apart` rows are named by the runs' folders: for runs of one method that were trained otherwise. A rival
-needs a line in `METHODS` only where its recipe's first words do not name it.
+with `--apart` rows are named by the runs' folders: for runs of one method that were trained otherwise. A
+rival needs a line in `METHODS` only where its recipe's first words do not name it.
 """
 
 import argparse
@@ -69,7 +69,9 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="a PNG to draw: scores against the number of slots")
     parser.add_argument("--name", default="redundancy")
     parser.add_argument("--as-trained", action="store_true", help="one way a run: to compare methods")
-    parser.add_argument("--apart", action="store_true", help="by folders: to compare ways to train one method")
+    parser.add_argument(
+        "--apart", action="store_true", help="by folders: to compare ways to train one method"
+    )
     given = parser.parse_args()
     source = images_of(config_for(given.data, use="evaluate", settings=[]).build())
     asked = [
@@ -116,12 +118,12 @@ def ways_of(run: Path, *, as_trained: bool, name: str | None = None) -> list[tup
 
 
 def _changed(model: ImageModel, **settings: Any) -> ImageModel:
-    """The same weights with other settings of the aggregation."""
+    """The same weights with other settings of the aggregation, whose threshold holds in use too."""
     twin = copy.copy(model)
     twin._modules = dict(model._modules)
     aggregation = copy.copy(model.aggregation)
     assert isinstance(aggregation, Aggregation)
-    aggregation.config = replace(aggregation.config, **settings)
+    aggregation.config = replace(aggregation.config, in_use=None, **settings)
     twin.aggregation = aggregation
     return twin
 

@@ -2,6 +2,7 @@
 
 python benchmarks/thresholds.py runs/sweep/dias-* data/models/scenes-cpu.safetensors
     [--val data/scenes/val] [--data data/scenes/test data/scenes/ood] [--name thresholds] [--photos PNG]
+    [--keep runs/cuts]
 
 The sweep chooses for each model and data set apart, by its true masks: an oracle. Features are computed once,
 and every cut of every image is scored once (every_cut.py), so that trying another way costs nothing.
@@ -9,6 +10,8 @@ and every cut of every image is scored once (every_cut.py), so that trying anoth
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from math import log
 from pathlib import Path
 
 import torch
@@ -16,8 +19,9 @@ from jaxtyping import Float64
 from PIL import Image
 from torch import Tensor
 
-from dias.checkpoints import load_model
+from dias.checkpoints import find, load_model
 from dias.data.sources import pictures_at
+from dias.files import sha256
 from dias.inference.segment import Segmenter
 from dias.models.image import ImageModel
 from dias.nn.slots.thresholds import (
@@ -29,7 +33,7 @@ from dias.nn.slots.thresholds import (
     Threshold,
 )
 from dias.viz import contact_sheet, overlay
-from every_cut import Cuts, cuts_of, pictures_of
+from every_cut import Cuts, Pictures, cuts_of, kept_cuts, pictures_of
 from harness import Row, markdown, save
 
 Held = Mapping[str, Cuts]  # a model's, by data set
@@ -46,8 +50,10 @@ WAYS: dict[str, Way] = {
     "every silhouette (`firm`)": lambda here, _: here.by(FirmClusters()),
     "explained variance (`explained`)": lambda here, _: here.by(ExplainedVariance()),
     "error of what is removed (`removal`)": lambda here, _: here.by(RemovalError()),
-    "`removal`, twice the rise": lambda here, _: here.by(RemovalError(rise=0.1)),
-    "`removal`, four times the rise": lambda here, _: here.by(RemovalError(rise=0.2)),
+    "`removal`, half the rise": lambda here, _: here.by(RemovalError(rise=0.017)),
+    "`removal`, twice the rise": lambda here, _: here.by(RemovalError(rise=0.068)),
+    "`removal`, 0.05 whatever the slots": lambda here, _: here.by(RemovalError(rise=0.05 / log(here.slots))),
+    "`removal`, 0.07 whatever the slots": lambda here, _: here.by(RemovalError(rise=0.07 / log(here.slots))),
 }
 HELD_OUT = [Path("data/scenes/test"), Path("data/scenes/ood")]
 _SHOWN = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU", "kept": "slots kept"}
@@ -61,31 +67,40 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", default=HELD_OUT)
     parser.add_argument("--name", default="thresholds")
     parser.add_argument("--photos", type=Path, help="also a PNG of the sample photos, by the first one")
+    parser.add_argument("--keep", type=Path, help="folder of scored cuts; those that are there are taken")
     given = parser.parse_args()
     if len({folder.name for folder in (given.val, *given.data)}) <= len(given.data):
         parser.error("two sets have the same name; the table could not tell them apart")
-    models = [load_model(path) for path in given.checkpoints]
+    models = {path: load_model(path) for path in given.checkpoints}
     if given.photos:
-        _draw_photos(models[0], given.photos)
-    models.sort(key=lambda model: model.config.queries.slots)
-    backbone = models[0].backbone
+        _draw_photos(models[given.checkpoints[0]], given.photos)
+    backbone = models[given.checkpoints[0]].backbone
     assert backbone is not None
-    sets = [pictures_of(folder, backbone) for folder in (given.val, *given.data)]
+    sets = {folder.name: cache(partial(pictures_of, folder, backbone)) for folder in (given.val, *given.data)}
     held = []
-    for model in models:
-        held.append({pictures.name: cuts_of(model, pictures) for pictures in sets})
+    for path, model in sorted(models.items(), key=lambda one: one[1].config.queries.slots):
+        held.append({name: _cuts_of(path, model, name, read, keep=given.keep) for name, read in sets.items()})
         print(f"{model.config.queries.slots} slots: {len(held)} of {len(models)} models scored", flush=True)
     rows = [_summary(name, held, val=given.val.name) for name in WAYS]
     details = [row for one in held for data in one for row in _rows(one, data, val=given.val.name)]
     print(markdown(rows))
     print(markdown(details))
-    numbers = ", ".join(str(model.config.queries.slots) for model in models)
+    numbers = ", ".join(str(next(iter(one.values())).slots) for one in held)
     about = (
         f"ARIfg / mBO in points against the best fixed threshold of each model and data set ({numbers} "
-        f"slots; {', '.join(one.name for one in sets)}), the worst data set of each model"
+        f"slots; {', '.join(sets)}), the worst data set of each model"
     )
     print(save(given.name, rows, about=about))
     print(save(f"{given.name}-all", details, about="every model and data set, percent"))
+
+
+def _cuts_of(
+    path: Path, model: ImageModel, name: str, read: Callable[[], Pictures], *, keep: Path | None
+) -> Cuts:
+    """The scored cuts of a checkpoint on the data set that `read` reads."""
+    if keep is None:
+        return cuts_of(model, read())
+    return kept_cuts(keep / f"{sha256(find(path))[:12]}-{name}.pt", lambda: cuts_of(model, read()))
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 python demo/explain.py docs/pictures
 
 The scene is not picked by eye: it is the first test scene in which two slots are merged away. Needs a model
-with reduction after its usual number of rounds, and the random-order decoder.
+with reduction after its usual number of rounds, a fixed threshold, and the random-order decoder.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def draw(model: ImageModel, scenes: ImageSource, out: Path) -> None:
         "encoding": encoding(seen),
         "rounds": rounds(seen),
         "maps": maps(seen),
-        "tree": tree(seen, threshold=float(model.config.aggregation.threshold)),
+        "tree": tree(seen, threshold=float(model.config.aggregation.outside_training)),
         "decoding": decoding(model, seen, other),
     }
     for name, picture in pictures.items():

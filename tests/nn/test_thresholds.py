@@ -11,7 +11,7 @@ from dias.config import from_dict, to_dict
 from dias.errors import DiasError
 from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.dendrogram import Dendrogram, dendrogram
-from dias.nn.slots.redundancy import keep_at_least_two, merge, merge_matrix
+from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
 from dias.nn.slots.thresholds import (
     AUTOMATIC,
     Automatic,
@@ -156,6 +156,33 @@ def test_the_aggregation_cuts_where_the_image_says() -> None:
     assert some.kept.sum(dim=1).tolist() == [3, 5, 3, 5]
     by_hand = merge(merge_matrix(torch.tensor([[0, 1, 0, 2, 1]] * 4)), queries)
     torch.testing.assert_close(by_hand[found.kept], queries[:, [0, 1, 3]].flatten(0, 1), atol=5e-3, rtol=0)
+
+
+def test_training_and_use_merge_by_thresholds_of_their_own() -> None:
+    """`threshold` in training, `in_use` after it; another one that is asked for holds in both."""
+    slots, seen = slots_of(4, n=9), evidence(4, n=9)
+    config = AggregationConfig(slot_dim=slots.shape[2], threshold=0.9, in_use=0.3)
+    model = config.build(token_dim=5)
+    below = {at: keep_at_least_two(agglomerate(slots, at)) for at in (0.9, 0.3, 0.6)}
+    assert not torch.equal(below[0.9], below[0.3])
+    assert torch.equal(model.train().clusters(slots, seen), below[0.9])
+    assert torch.equal(model.eval().clusters(slots, seen), below[0.3])
+    other = model.with_threshold(0.6)
+    for mode in (other.train(), other.eval()):
+        assert torch.equal(mode.clusters(slots, seen), below[0.6])
+    alone = replace(config, in_use=None).build(token_dim=5).eval()
+    assert torch.equal(alone.clusters(slots, seen), below[0.9])
+    assert config.outside_training == 0.3
+    assert replace(config, in_use=None).outside_training == 0.9
+
+
+def test_what_counts_was_taught_by_the_threshold_of_training() -> None:
+    slots, seen = slots_of(5, n=9), evidence(5, n=9)
+    config = AggregationConfig(slot_dim=slots.shape[2], threshold=0.9, in_use=LargestGap(), counted=True)
+    found = config.build(token_dim=5).eval().clusters(slots, seen)
+    together = found[:, :, None] == found[:, None, :]
+    of_training = keep_at_least_two(agglomerate(slots, 0.9))
+    assert together[of_training[:, :, None] == of_training[:, None, :]].all()
 
 
 @pytest.mark.parametrize(

@@ -141,15 +141,16 @@ def _metadata(
     hashes: dict[str, str],
 ) -> dict[str, Any]:
     aggregation = model.config.aggregation
-    merges = isinstance(aggregation, AggregationConfig) and aggregation.reduction
-    threshold = to_dict(aggregation)["threshold"] if merges else None
+    used: dict[str, Any] = {}
+    if isinstance(aggregation, AggregationConfig) and aggregation.reduction:
+        used = to_dict(aggregation.with_threshold(aggregation.outside_training))
     assert model.backbone is not None
     return {
         "model": to_dict(model.config),
         "backbone": asdict(model.backbone.weights),
         "provenance": None if provenance is None else provenance.to_dict(),
         "notes": notes or {},
-        "threshold": threshold,
+        "threshold": used.get("threshold"),
         "export": to_dict(config) | {"size": graph.size, "grid": graph.grid, "opset": _OPSET},
         "exported_by": record(**hashes).to_dict(),
     }

@@ -291,7 +291,7 @@ class ImageModel(nn.Module):
             raise DiasError(f"threshold: an aggregation of kind {config.kind} has none")
         twin = copy.copy(self)
         twin._modules = dict(self._modules)
-        twin.config = replace(self.config, aggregation=replace(config, threshold=threshold))
+        twin.config = replace(self.config, aggregation=config.with_threshold(threshold))
         twin.aggregation = aggregation.with_threshold(threshold)
         return twin
 

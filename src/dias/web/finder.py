@@ -144,7 +144,7 @@ class Finder:
     @property
     def distance(self) -> float | None:
         """The model's own threshold; None: it is an automatic one, or there is none."""
-        found = getattr(self.image.config.aggregation, "threshold", None)
+        found = getattr(self.image.config.aggregation, "outside_training", None)
         return found if isinstance(found, float) else None
 
     def look(self, upload: Upload, limits: PageConfig) -> Looked:
@@ -242,7 +242,7 @@ def _tree(image: ImageModel, seen: Tokens, stopped: SlotOutput) -> Tree:
     keys, _ = aggregation.competition.keys_values(image.project(seen)[1])
     evidence = Evidence(attention=stopped.attention_logits[-1].softmax(dim=1), tokens=keys)
     clusters = int(aggregation.clusters(stopped.slots, evidence).max()) + 1
-    threshold = aggregation.config.threshold
+    threshold = aggregation.config.outside_training
     count = stopped.slots.shape[1]
     return Tree(
         merges=dendrogram(stopped.slots).steps(0),

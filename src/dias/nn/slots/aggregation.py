@@ -33,6 +33,7 @@ class AggregationConfig:
         reinitialization: aggregate once more, from the slots that remain.
         threshold: cosine distance (0 to 2) below which slots are merged, complete linkage; or the kind of an
             automatic one, which each image sets for itself.
+        in_use: threshold outside training; None: the same (docs/threshold.md).
         reduce_after: rounds before the reduction; T - 1 in the paper, None means that.
         counted: the decoder meets a merged slot once for each slot that it stands for, so that a background
             of several slots does not lose weight against objects by being merged. Not in the paper
@@ -46,8 +47,18 @@ class AggregationConfig:
     reduction: bool = True
     reinitialization: bool = True
     threshold: Threshold = 0.1
+    in_use: Threshold | None = None
     reduce_after: PositiveInt | None = None
     counted: bool = False
+
+    @property
+    def outside_training(self) -> Threshold:
+        """Where slots are merged once a model is trained."""
+        return self.threshold if self.in_use is None else self.in_use
+
+    def with_threshold(self, threshold: Threshold) -> "AggregationConfig":
+        """The same under another threshold, in training and outside."""
+        return replace(self, threshold=threshold, in_use=None)
 
     def build(self, *, token_dim: int) -> "Aggregation":
         """Make the module for tokens of `token_dim` channels."""
@@ -95,9 +106,8 @@ class Aggregation(nn.Module):
 
     def with_threshold(self, threshold: Threshold) -> "Aggregation":
         """The same weights under another threshold of reduction."""
-        twin = Aggregation(
-            replace(self.config, threshold=threshold), token_dim=self.competition.key.in_features
-        )
+        token_dim = self.competition.key.in_features
+        twin = Aggregation(self.config.with_threshold(threshold), token_dim=token_dim)
         twin.competition, twin.taught = self.competition, self.taught
         return twin.train(self.training)
 
@@ -176,7 +186,7 @@ class Aggregation(nn.Module):
 
         Two clusters are left at least; a fixed threshold may leave a single one where that will do.
         """
-        threshold = self.config.threshold
+        threshold = self.config.threshold if self.training else self.config.outside_training
         if isinstance(threshold, float):
             labels = agglomerate(slots, threshold)
             return labels if one_will_do else keep_at_least_two(labels)

@@ -98,21 +98,24 @@ class ExplainedVariance:
 class RemovalError:
     """Merge while the tokens of the cluster that is removed are hardly worse explained by the other one.
 
-    Slots whose merges would all cost that little are left as they are: so are those of early training, which
-    all see the same.
+    To say which of n slots a token belongs to takes ln n nats, so the more slots there are, the more one has
+    to explain. Slots whose merges would all cost that little are left as they are: so are those of early
+    training, which all see the same.
 
     Attributes:
-        rise: of a token's squared error, as a share of the tokens' variance.
+        rise: of a token's squared error, as a share of the tokens' variance, for each nat.
     """
 
     kind: Literal["removal"] = "removal"
-    rise: PositiveFloat = 0.05
+    rise: PositiveFloat = 0.034
 
     def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
         """How many merges each image gets; at least two clusters are left."""
         errors = removal_errors(tree, evidence.attention, evidence.tokens)
-        found = (errors < self.rise).cumprod(dim=1).sum(dim=1)
-        return found.masked_fill(found > tree.kept.sum(dim=1) - 2, 0)
+        slots = tree.kept.sum(dim=1)
+        limit = self.rise * slots.clamp(min=1).log()
+        found = (errors < limit[:, None]).cumprod(dim=1).sum(dim=1)
+        return found.masked_fill(found > slots - 2, 0)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
