@@ -15,7 +15,7 @@ from math import log
 from pathlib import Path
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from PIL import Image
 from torch import Tensor
 
@@ -24,6 +24,7 @@ from dias.data.sources import pictures_at
 from dias.files import sha256
 from dias.inference.segment import Segmenter
 from dias.models.image import ImageModel
+from dias.nn.slots.cuts import removal_errors
 from dias.nn.slots.thresholds import (
     BestSilhouette,
     ExplainedVariance,
@@ -50,10 +51,10 @@ WAYS: dict[str, Way] = {
     "every silhouette (`firm`)": lambda here, _: here.by(FirmClusters()),
     "explained variance (`explained`)": lambda here, _: here.by(ExplainedVariance()),
     "error of what is removed (`removal`)": lambda here, _: here.by(RemovalError()),
-    "`removal`, half the rise": lambda here, _: here.by(RemovalError(rise=0.017)),
-    "`removal`, twice the rise": lambda here, _: here.by(RemovalError(rise=0.068)),
-    "`removal`, 0.05 whatever the slots": lambda here, _: here.by(RemovalError(rise=0.05 / log(here.slots))),
-    "`removal`, 0.07 whatever the slots": lambda here, _: here.by(RemovalError(rise=0.07 / log(here.slots))),
+    "`removal`, half the rise": lambda here, _: here.by(RemovalError(rise=0.023)),
+    "`removal`, twice the rise": lambda here, _: here.by(RemovalError(rise=0.092)),
+    "`removal`, 0.05 of the variance": lambda here, _: below_rise(here, 0.05),
+    "`removal`, 0.03 of it a nat": lambda here, _: below_rise(here, 0.03 * log(here.slots)),
 }
 HELD_OUT = [Path("data/scenes/test"), Path("data/scenes/ood")]
 _SHOWN = {"ari": "ARI", "ari_foreground": "ARIfg", "mbo": "mBO", "miou": "mIoU", "kept": "slots kept"}
@@ -101,6 +102,13 @@ def _cuts_of(
     if keep is None:
         return cuts_of(model, read())
     return kept_cuts(keep / f"{sha256(find(path))[:12]}-{name}.pt", lambda: cuts_of(model, read()))
+
+
+def below_rise(cuts: Cuts, rise: float) -> Int64[Tensor, " b"]:
+    """Merges whose removal costs less than `rise`: the same for every image, as `removal` was at first."""
+    errors = removal_errors(cuts.tree, cuts.evidence.attention, cuts.evidence.tokens)
+    found = (errors < rise).cumprod(dim=1).sum(dim=1)
+    return found.masked_fill(found > cuts.slots - 2, 0)
 
 
 @torch.no_grad()

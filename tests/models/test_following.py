@@ -10,6 +10,7 @@ from dias.errors import SettingError
 from dias.models import ImageModelConfig, following
 from dias.models.clip_frames import explained_at_once
 from dias.nn.slots.adaslot import AdaSlotConfig
+from dias.nn.slots.aggregation import AggregationConfig
 from dias.nn.slots.continuity import ContinuityConfig
 from toy_clip_features import soft_k_means, toy_clip_features
 
@@ -53,6 +54,25 @@ def test_frames_explained_at_once_count_as_one_by_one() -> None:
     seen = Tokens(features=features.flatten(0, 1), grid=(1, features.shape[2]))
     for one, other in zip(alone, explained_at_once(model.image, list(alone), seen), strict=True):
         torch.testing.assert_close(one.decoder_attention, other.decoder_attention)
+
+
+@torch.no_grad()
+def test_clips_are_followed_by_the_distance_of_training() -> None:
+    """Whatever threshold a model of pictures has outside training; one that is asked for then is taken."""
+    features, _ = toy_clip_features([[(0, 6)], [(2, 4)]])
+    image, other = soft_k_means().image, soft_k_means().image
+    of_training = image.config.aggregation
+    assert isinstance(of_training, AggregationConfig)
+    other.config = replace(other.config, aggregation=replace(of_training, in_use=2.0))
+    other.aggregation.config = other.config.aggregation  # type: ignore[assignment]
+    wanted, found = following(image.eval()), following(other.eval())
+    assert found.config == wanted.config
+    masks = [
+        model.from_features(features, generator=torch.Generator().manual_seed(0)).mask
+        for model in (wanted, found)
+    ]
+    assert torch.equal(*masks)
+    assert found.with_threshold(2.0).config.image.aggregation == replace(of_training, threshold=2.0)
 
 
 def test_weights_are_shared_and_modes_kept() -> None:

@@ -13,6 +13,8 @@ from dias.config import STRICT, by_kind
 from dias.nn.slots.cuts import explained, gaps, removal_errors, silhouettes
 from dias.nn.slots.dendrogram import Dendrogram
 
+_TINY = 1e-6
+
 
 @plain_dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -98,23 +100,25 @@ class ExplainedVariance:
 class RemovalError:
     """Merge while the tokens of the cluster that is removed are hardly worse explained by the other one.
 
-    To say which of n slots a token belongs to takes ln n nats, so the more slots there are, the more one has
-    to explain. Slots whose merges would all cost that little are left as they are: so are those of early
-    training, which all see the same.
+    What little is depends on the slots. To say which of n a token belongs to takes ln n nats; what that tells
+    of the token is -ln(1 - s) nats, s the share of the tokens' variance that slots explain. The limit is the
+    product of both and `rise`. Slots whose merges would all cost less are left as they are, and so are those
+    of early training, which all see the same.
 
     Attributes:
-        rise: of a token's squared error, as a share of the tokens' variance, for each nat.
+        rise: of a token's squared error, as a share of the tokens' variance, for a nat of each.
     """
 
     kind: Literal["removal"] = "removal"
-    rise: PositiveFloat = 0.034
+    rise: PositiveFloat = 0.046
 
     def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
         """How many merges each image gets; at least two clusters are left."""
         errors = removal_errors(tree, evidence.attention, evidence.tokens)
         slots = tree.kept.sum(dim=1)
-        limit = self.rise * slots.clamp(min=1).log()
-        found = (errors < limit[:, None]).cumprod(dim=1).sum(dim=1)
+        share = explained(tree, evidence.attention, evidence.tokens)[:, :1].clamp(max=1 - _TINY)
+        limit = self.rise * slots.clamp(min=1).log()[:, None] * -torch.log1p(-share)
+        found = ((errors < limit) & (share > _TINY)).cumprod(dim=1).sum(dim=1)
         return found.masked_fill(found > slots - 2, 0)
 
 
