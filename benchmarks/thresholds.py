@@ -78,18 +78,18 @@ def main() -> None:
     backbone = models[given.checkpoints[0]].backbone
     assert backbone is not None
     sets = {folder.name: cache(partial(pictures_of, folder, backbone)) for folder in (given.val, *given.data)}
-    held = []
+    held: dict[str, Held] = {}
     for path, model in sorted(models.items(), key=lambda one: one[1].config.queries.slots):
-        held.append({name: _cuts_of(path, model, name, read, keep=given.keep) for name, read in sets.items()})
-        print(f"{model.config.queries.slots} slots: {len(held)} of {len(models)} models scored", flush=True)
-    rows = [_summary(name, held, val=given.val.name) for name in WAYS]
-    details = [row for one in held for data in one for row in _rows(one, data, val=given.val.name)]
+        name = f"{path.parent.name}/{path.stem}"
+        held[name] = {data: _cuts_of(path, model, data, read, keep=given.keep) for data, read in sets.items()}
+        print(f"{name}: {len(held)} of {len(models)} models scored", flush=True)
+    rows = [_summary(way, list(held.values()), val=given.val.name) for way in WAYS]
+    details = [row for name, one in held.items() for data in one for row in _rows(name, one, data, given.val)]
     print(markdown(rows))
     print(markdown(details))
-    numbers = ", ".join(str(next(iter(one.values())).slots) for one in held)
     about = (
-        f"ARIfg / mBO in points against the best fixed threshold of each model and data set ({numbers} "
-        f"slots; {', '.join(sets)}), the worst data set of each model"
+        f"ARIfg / mBO in points against the best fixed threshold of each model and data set ({len(held)} "
+        f"models; {', '.join(sets)}), the worst of each number of slots"
     )
     print(save(given.name, rows, about=about))
     print(save(f"{given.name}-all", details, about="every model and data set, percent"))
@@ -150,29 +150,31 @@ def _loss(cuts: Cuts, merges: torch.Tensor) -> tuple[float, float]:
 
 
 def _summary(name: str, held: Sequence[Held], *, val: str) -> Row:
-    """One way: its distance to the oracle for each number of slots (worst data set), and overall."""
+    """One way: its distance to the oracle for each number of slots (the worst there), and overall."""
     row: Row = {"way": name}
-    losses = []
+    of_slots: dict[int, list[tuple[float, float]]] = {}
     for one in held:
-        each = [_loss(cuts, WAYS[name](cuts, one[val])) for cuts in one.values()]
-        worst = min(loss[0] for loss in each), min(loss[1] for loss in each)
-        row[f"{next(iter(one.values())).slots} slots"] = f"{worst[0]:+.1f} / {worst[1]:+.1f}"
-        losses += each
+        for cuts in one.values():
+            of_slots.setdefault(cuts.slots, []).append(_loss(cuts, WAYS[name](cuts, one[val])))
+    for slots, each in of_slots.items():
+        worst = [min(loss[aim] for loss in each) for aim in (0, 1)]
+        row[f"{slots} slots"] = f"{worst[0]:+.1f} / {worst[1]:+.1f}"
+    losses = [loss for each in of_slots.values() for loss in each]
     means = [sum(loss[aim] for loss in losses) / len(losses) for aim in (0, 1)]
     row["mean of all"] = f"{means[0]:+.1f} / {means[1]:+.1f}"
     within = sum(min(loss) >= -2 for loss in losses)
     return row | {"within 2 points": f"{within} of {len(losses)}"}
 
 
-def _rows(one: Held, data: str, *, val: str) -> list[Row]:
+def _rows(model: str, one: Held, data: str, val: Path) -> list[Row]:
     cuts = one[data]
-    ways = {name: way(cuts, one[val]) for name, way in WAYS.items()}
+    ways = {name: way(cuts, one[val.name]) for name, way in WAYS.items()}
     ways[f"oracle: fixed, {cuts.oracle:g}"] = cuts.below(cuts.oracle)
     rows: list[Row] = []
     for name, merges in ways.items():
         found = cuts.at(merges)
         scores = {shown: f"{found[metric]:.1f}" for metric, shown in _SHOWN.items()}
-        rows.append({"slots": cuts.slots, "data": data, "way": name, **scores})
+        rows.append({"model": model, "slots": cuts.slots, "data": data, "way": name, **scores})
     return rows
 
 
