@@ -81,6 +81,20 @@ def test_the_file_equals_pytorch_and_says_what_it_is(home: Path) -> None:
 
 
 @pytest.mark.slow
+def test_where_each_picture_says_is_in_the_file_too(home: Path) -> None:
+    """What recipes leave a model of pictures with: a distance in training, `in_use: auto` afterwards."""
+    chosen = {"slot_dim": 8, "bilevel": True, "threshold": 0.05, "in_use": "auto"}
+    config = recipe(home, model={"pca": None, "aggregation": chosen}).model
+    save_model(home / "auto.safetensors", config.build(backbone=config.backbone.build()))
+    run_dias("export onnx auto.safetensors --out auto.onnx --map decoder".split(), home)
+    graph = Graph(load(home / "auto.safetensors", device="cpu"), map="decoder")
+    found = agreement(graph, home / "auto.onnx", seed=1)
+    assert found.difference < 1e-5
+    assert found.changed == 0
+    assert Runtime(home / "auto.onnx").settings["threshold"]["kind"] == "removal"
+
+
+@pytest.mark.slow
 def test_in_eight_bits_it_stays_a_model(home: Path) -> None:
     small = home / "int8.onnx"
     whole = onnx.load(home / "model.onnx")

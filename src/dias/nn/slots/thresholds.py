@@ -93,7 +93,7 @@ class ExplainedVariance:
         """How many merges each image gets; at least two clusters are left."""
         share = explained(tree, evidence.attention, evidence.tokens)
         cheap = (share[:, :-1] - share[:, 1:]) < self.loss * share[:, :1]
-        return (cheap & _allowed(tree)[:, 1:]).cumprod(dim=1).sum(dim=1)
+        return _first(cheap & _allowed(tree)[:, 1:])
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -118,7 +118,7 @@ class RemovalError:
         slots = tree.kept.sum(dim=1)
         share = explained(tree, evidence.attention, evidence.tokens)[:, :1].clamp(max=1 - _TINY)
         limit = self.rise * slots.clamp(min=1).log()[:, None] * -torch.log1p(-share)
-        found = ((errors < limit) & (share > _TINY)).cumprod(dim=1).sum(dim=1)
+        found = _first((errors < limit) & (share > _TINY))
         return found.masked_fill(found > slots - 2, 0)
 
 
@@ -198,6 +198,11 @@ def _merged(tree: Dendrogram) -> Bool[Tensor, "b n n"]:
     """Slots that share their cluster, after 0 to n - 1 merges."""
     size = torch.zeros_like(tree.roots).scatter_add(2, tree.roots, torch.ones_like(tree.roots))
     return size.gather(2, tree.roots) > 1
+
+
+def _first(wanted: Bool[Tensor, "b merges"]) -> Int64[Tensor, " b"]:
+    """How many merges are wanted before the first that is not; `cumprod` would not export to ONNX."""
+    return ((~wanted).cumsum(dim=1) == 0).sum(dim=1)
 
 
 def _last(wanted: Bool[Tensor, "b n"]) -> Int64[Tensor, " b"]:
