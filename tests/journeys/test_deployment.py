@@ -86,7 +86,7 @@ def test_where_each_picture_says_is_in_the_file_too(home: Path) -> None:
     chosen = {"slot_dim": 8, "bilevel": True, "threshold": 0.05, "in_use": "auto"}
     config = recipe(home, model={"pca": None, "aggregation": chosen}).model
     save_model(home / "auto.safetensors", config.build(backbone=config.backbone.build()))
-    run_dias("export onnx auto.safetensors --out auto.onnx --map decoder".split(), home)
+    run_dias(["export", "onnx", "auto.safetensors", "--out", "auto.onnx", "--map", "decoder"], home)
     graph = Graph(load(home / "auto.safetensors", device="cpu"), map="decoder")
     found = agreement(graph, home / "auto.onnx", seed=1)
     assert found.difference < 1e-5
