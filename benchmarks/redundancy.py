@@ -146,12 +146,22 @@ def _rows(points: Sequence[Point]) -> list[Row]:
         for slots in sorted({point.slots for point in points if point.way == way}):
             same = [point for point in points if (point.way, point.slots) == (way, slots)]
             scores = {
-                METRIC_NAMES[metric]: f"{statistics.mean(point.scores[metric] for point in same):.1f}"
+                METRIC_NAMES[metric]: _over_seeds([point.scores[metric] for point in same])
                 for metric in MEASURED
             }
             kept = f"{statistics.mean(point.kept for point in same):.1f}"
             rows.append({"way": way, "slots": slots, "runs": len(same), **scores, "slots kept": kept})
     return rows
+
+
+def _over_seeds(values: Sequence[float]) -> str:
+    """Mean, and the sample standard deviation where there are several."""
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
+
+
+def _mean(cell: Any) -> float:
+    return float(str(cell).partition(" ")[0])
 
 
 # Colour, dash and marker of the ways of DIAS: blue for its fixed threshold, green for the automatic one,
@@ -178,7 +188,7 @@ def draw(rows: Sequence[Row], file: Path, *, segments: float) -> None:
     counts = sorted({int(row["slots"]) for row in rows})
     for axes, column in zip(figure.subplots(2, 2).flat, ("ARI", "ARIfg", "mBO", "slots kept"), strict=True):
         for way, (colour, dash, marker) in styles.items():
-            own = [(int(row["slots"]), float(row[column])) for row in rows if row["way"] == way]
+            own = [(int(row["slots"]), _mean(row[column])) for row in rows if row["way"] == way]
             look = {"color": colour, "linestyle": dash, "marker": marker, "markersize": 6, "linewidth": 2}
             axes.plot(*zip(*own, strict=True), label=way, **look)
         axes.set_title(column if column == "slots kept" else f"{column} (%)", fontsize=14, loc="left")
