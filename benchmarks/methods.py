@@ -2,6 +2,8 @@
 
 dias compare scenes-cpu dinosaur-mlp-cpu ... --clustering --set training.steps=1500 --out runs/compare
 python benchmarks/methods.py runs/compare [more comparisons, of the same steps] [--name methods]
+
+A method that is in several comparisons has the row of the last of them: that of more seeds, say.
 """
 
 import argparse
@@ -22,14 +24,15 @@ def main() -> None:
     parser.add_argument("--name", default="methods", help="of the table")
     given = parser.parse_args()
     all_ = [json.loads((folder / "comparison.json").read_text()) for folder in given.comparisons]
-    rows = [_row(method) for kind in ("methods", "training_free") for one in all_ for method in one[kind]]
+    methods = {method["method"]: method for one in all_ for method in one["methods"]}
+    rows = [_row(method) for method in (*methods.values(), *all_[0]["training_free"])]
     found = all_[0]
     revisions = dict.fromkeys(one["provenance"]["revision"][:8] for one in all_)
     words = shlex.split(found["provenance"]["command"])
     data, first = words[words.index("--eval") + 1], found["methods"][0]
     changed = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
     about = (
-        f"{data}, percent; {first['steps']:.0f} steps of 32 pictures, seeds {first['seeds']}; "
+        f"{data}, percent; {first['steps']:.0f} steps of 32 pictures; "
         f"changed for all: {', '.join(changed) or 'nothing'}; trained by revision {', '.join(revisions)}"
     )
     print(markdown(rows))
@@ -37,8 +40,10 @@ def main() -> None:
 
 
 def _row(method: dict[str, Any]) -> Row:
-    cells: Row = {"method": method["method"]}
-    cells |= {name: f"{100 * method[key]:.1f}" for key, name in SCORES.items()}
+    cells: Row = {"method": method["method"], "seeds": method.get("seeds") or ""}
+    for key, name in SCORES.items():
+        spread = method.get(f"{key}_std")
+        cells[name] = f"{100 * method[key]:.1f}" + (f" ± {100 * spread:.1f}" if spread is not None else "")
     cells["slots"] = "" if method["slots_kept"] is None else f"{method['slots_kept']:.1f}"
     trained = "training_cpu_seconds" in method
     cells["CPU minutes"] = f"{method['training_cpu_seconds'] / 60:.1f}" if trained else ""
