@@ -34,7 +34,8 @@ def main() -> int:
     scores, scenes, photos = out / "evaluation.json", out / "scenes", out / "photos"
     dias("cache", SCENES / "train", out / "cache", "--views", 2)
     dias("train", "scenes-cpu", "--cache", out / "cache", "--out", out / "run")
-    shown = ("--size", 224)  # as the scenes were rendered
+    # as the scenes were rendered, and as training merged: ARI is asked for too (docs/threshold.md)
+    shown = ("--size", 224, "--threshold", 0.2)
     dias("eval", out / "run", SCENES / "test", *shown, "--clustering", "--out", scores, "--pictures", scenes)
     dias("segment", out / "run", "photos", "--out", photos, "--compare", "--map", "decoder")
     found = ("--evaluation", scores, "--pictures", scenes, "--photos", photos)
