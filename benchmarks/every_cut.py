@@ -11,11 +11,13 @@ from torch import Tensor
 
 from dias.backbones import Backbone, Tokens
 from dias.data.frames import images_of
+from dias.data.samples import ImageSource
 from dias.data.sources import config_for
 from dias.evaluation.agreement import scores_by
 from dias.evaluation.protocol import EvaluationConfig, rules_of
 from dias.evaluation.results import Metric
 from dias.evaluation.views import Reader
+from dias.files import write_atomic
 from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 from dias.nn.decoders import Target
@@ -39,11 +41,15 @@ class Pictures:
     grid: tuple[int, int]
 
 
+def labelled(folder: Path) -> ImageSource:
+    """A data set's pictures with their masks."""
+    return images_of(config_for(folder, use="evaluate", settings=[]).build())
+
+
 @torch.no_grad()
 def pictures_of(folder: Path, backbone: Backbone) -> Pictures:
     """Read a data set once."""
-    source = images_of(config_for(folder, use="evaluate", settings=[]).build())
-    reader = Reader(source, config=EvaluationConfig(rules=_RULES))
+    reader = Reader(labelled(folder), config=EvaluationConfig(rules=_RULES))
     parts = [(backbone(batch.images), batch.masks) for batch in reader]
     return Pictures(
         name=folder.name,
@@ -113,8 +119,8 @@ def kept_cuts(file: Path, make: Callable[[], Cuts]) -> Cuts:
         tree, evidence = Dendrogram(**held["tree"]), Evidence(**held["evidence"])
         return Cuts(tree=tree, evidence=evidence, scores=held["scores"], taught=held["taught"])
     cuts = make()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(vars(cuts) | {"tree": vars(cuts.tree), "evidence": vars(cuts.evidence)}, file)
+    held = vars(cuts) | {"tree": vars(cuts.tree), "evidence": vars(cuts.evidence)}
+    write_atomic(file, lambda opened: torch.save(held, opened))
     return cuts
 
 

@@ -13,10 +13,11 @@ rival needs a line in `METHODS` only where its recipe's first words do not name 
 
 import argparse
 import copy
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -30,9 +31,10 @@ from dias.models.image import ImageModel
 from dias.nn.slots.aggregation import Aggregation, AggregationConfig
 from dias.nn.slots.thresholds import AUTOMATIC
 from dias.training.recipe import Recipe, read_recipe
-from harness import Row, markdown, save
+from harness import Row, markdown, save, spread
 
 MEASURED: tuple[Metric, ...] = ("ari", "ari_foreground", "mbo", "miou")
+KEPT = "slots kept"
 
 
 def _is_dias(recipe: Recipe, *, reduction: bool, reinitialization: bool) -> bool:
@@ -53,12 +55,15 @@ METHODS: Sequence[tuple[str, Callable[[Recipe], bool]]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One way to use one run."""
+    """One way to use one run.
+
+    Attributes:
+        values: scores, as shares, and how many slots are kept; by the names of the table's columns.
+    """
 
     way: str
     slots: int
-    scores: dict[Metric, float]
-    kept: float
+    values: dict[str, float]
 
 
 def main() -> None:
@@ -82,7 +87,8 @@ def main() -> None:
     config = EvaluationConfig(rules=rules_of("dias", size=224), maps=("aggregation", "decoder"))
     found = evaluate_all([one for _, one in asked], source, config=config).evaluations
     points = [_point(way, one.model, result) for (way, one), result in zip(asked, found, strict=True)]
-    rows = _rows(points)
+    groups = _over_seeds(points)
+    rows = [_row(same) for same in groups]
     steps = sorted({read_recipe(str(run / "recipe.yaml")).training.steps for run in given.runs})
     segments = float(found[0].true_segments.mean())
     about = (
@@ -92,7 +98,7 @@ def main() -> None:
     print(markdown(rows))
     print(save(given.name, rows, about=about))
     if given.plot:
-        draw(rows, given.plot, segments=segments)
+        draw(groups, given.plot, segments=segments)
         print(given.plot)
 
 
@@ -129,39 +135,22 @@ def _changed(model: ImageModel, **settings: Any) -> ImageModel:
 
 
 def _point(way: str, model: ImageModel, result: Evaluation) -> Point:
-    mean = result.best_map.mean
-    return Point(
-        way=way,
-        slots=model.config.queries.slots,
-        scores={metric: 100 * getattr(mean, metric) for metric in MEASURED},
-        kept=float(result.slots_kept.mean()),
-    )
+    values = {METRIC_NAMES[metric]: float(getattr(result.best_map.mean, metric)) for metric in MEASURED}
+    values[KEPT] = float(result.slots_kept.mean())
+    return Point(way=way, slots=model.config.queries.slots, values=values)
 
 
-def _rows(points: Sequence[Point]) -> list[Row]:
-    """Means over seeds, in the order in which the ways came."""
+def _over_seeds(points: Sequence[Point]) -> list[list[Point]]:
+    """Those of one way and number of slots together; ways in the order in which they came."""
     ways = list(dict.fromkeys(point.way for point in points))
-    rows: list[Row] = []
-    for way in ways:
-        for slots in sorted({point.slots for point in points if point.way == way}):
-            same = [point for point in points if (point.way, point.slots) == (way, slots)]
-            scores = {
-                METRIC_NAMES[metric]: _over_seeds([point.scores[metric] for point in same])
-                for metric in MEASURED
-            }
-            kept = f"{statistics.mean(point.kept for point in same):.1f}"
-            rows.append({"way": way, "slots": slots, "runs": len(same), **scores, "slots kept": kept})
-    return rows
+    place: Callable[[Point], tuple[int, int]] = lambda point: (ways.index(point.way), point.slots)  # noqa: E731
+    return [list(same) for _, same in groupby(sorted(points, key=place), key=place)]
 
 
-def _over_seeds(values: Sequence[float]) -> str:
-    """Mean, and the sample standard deviation where there are several."""
-    mean = f"{statistics.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
-
-
-def _mean(cell: Any) -> float:
-    return float(str(cell).partition(" ")[0])
+def _row(same: Sequence[Point]) -> Row:
+    named: Row = {"way": same[0].way, "slots": same[0].slots, "runs": len(same)}
+    scores = {column: spread([point.values[column] for point in same]) for column in same[0].values}
+    return named | scores | {KEPT: f"{mean(point.values[KEPT] for point in same):.1f}"}
 
 
 # Colour, dash and marker of the ways of DIAS: blue for its fixed threshold, green for the automatic one,
@@ -181,17 +170,19 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def draw(rows: Sequence[Row], file: Path, *, segments: float) -> None:
-    """Four panels over the number of slots: ARI, ARIfg, mBO, and how many are kept."""
+def draw(groups: Sequence[Sequence[Point]], file: Path, *, segments: float) -> None:
+    """Four panels over the number of slots: ARI, ARIfg, mBO, and how many are kept; means over seeds."""
     figure = Figure(figsize=(10, 7.2), dpi=150, layout="constrained")
-    styles = _styles(list(dict.fromkeys(str(row["way"]) for row in rows)))
-    counts = sorted({int(row["slots"]) for row in rows})
-    for axes, column in zip(figure.subplots(2, 2).flat, ("ARI", "ARIfg", "mBO", "slots kept"), strict=True):
+    styles = _styles(list(dict.fromkeys(same[0].way for same in groups)))
+    counts = sorted({same[0].slots for same in groups})
+    for axes, column in zip(figure.subplots(2, 2).flat, ("ARI", "ARIfg", "mBO", KEPT), strict=True):
+        scale = 1 if column == KEPT else 100
         for way, (colour, dash, marker) in styles.items():
-            own = [(int(row["slots"]), _mean(row[column])) for row in rows if row["way"] == way]
+            own = [same for same in groups if same[0].way == way]
+            means = [scale * mean(point.values[column] for point in same) for same in own]
             look = {"color": colour, "linestyle": dash, "marker": marker, "markersize": 6, "linewidth": 2}
-            axes.plot(*zip(*own, strict=True), label=way, **look)
-        axes.set_title(column if column == "slots kept" else f"{column} (%)", fontsize=14, loc="left")
+            axes.plot([same[0].slots for same in own], means, label=way, **look)
+        axes.set_title(column if column == KEPT else f"{column} (%)", fontsize=14, loc="left")
         axes.set_xlabel("slots of the model", fontsize=12)
         axes.set_xticks(counts)
         axes.tick_params(labelsize=11)

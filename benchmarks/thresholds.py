@@ -32,9 +32,10 @@ from dias.nn.slots.thresholds import (
     LargestGap,
     RemovalError,
     Threshold,
+    merges_while,
 )
 from dias.viz import contact_sheet, overlay
-from every_cut import Cuts, Pictures, cuts_of, kept_cuts, pictures_of
+from every_cut import Cuts, Pictures, cuts_of, kept_cuts, labelled, pictures_of
 from harness import Row, markdown, save
 
 Held = Mapping[str, Cuts]  # a model's, by data set
@@ -77,11 +78,13 @@ def main() -> None:
         _draw_photos(models[given.checkpoints[0]], given.photos)
     backbone = models[given.checkpoints[0]].backbone
     assert backbone is not None
-    sets = {folder.name: cache(partial(pictures_of, folder, backbone)) for folder in (given.val, *given.data)}
+    sets = {folder: cache(partial(pictures_of, folder, backbone)) for folder in (given.val, *given.data)}
     held: dict[str, Held] = {}
     for path, model in sorted(models.items(), key=lambda one: one[1].config.queries.slots):
         name = f"{path.parent.name}/{path.stem}"
-        held[name] = {data: _cuts_of(path, model, data, read, keep=given.keep) for data, read in sets.items()}
+        held[name] = {
+            folder.name: _cuts_of(path, model, folder, read, keep=given.keep) for folder, read in sets.items()
+        }
         print(f"{name}: {len(held)} of {len(models)} models scored", flush=True)
     rows = [_summary(way, list(held.values()), val=given.val.name) for way in WAYS]
     details = [row for name, one in held.items() for data in one for row in _rows(name, one, data, given.val)]
@@ -89,26 +92,26 @@ def main() -> None:
     print(markdown(details))
     about = (
         f"ARIfg / mBO in points against the best fixed threshold of each model and data set ({len(held)} "
-        f"models; {', '.join(sets)}), the worst of each number of slots"
+        f"models; {', '.join(folder.name for folder in sets)}), the worst of each number of slots"
     )
     print(save(given.name, rows, about=about))
     print(save(f"{given.name}-all", details, about="every model and data set, percent"))
 
 
 def _cuts_of(
-    path: Path, model: ImageModel, name: str, read: Callable[[], Pictures], *, keep: Path | None
+    path: Path, model: ImageModel, folder: Path, read: Callable[[], Pictures], *, keep: Path | None
 ) -> Cuts:
-    """The scored cuts of a checkpoint on the data set that `read` reads."""
+    """The scored cuts of a checkpoint on what `read` reads of a folder; kept ones are of the very same."""
     if keep is None:
         return cuts_of(model, read())
-    return kept_cuts(keep / f"{sha256(find(path))[:12]}-{name}.pt", lambda: cuts_of(model, read()))
+    name = f"{sha256(find(path))[:12]}-{labelled(folder).fingerprint()[:12]}.pt"
+    return kept_cuts(keep / name, lambda: cuts_of(model, read()))
 
 
 def below_rise(cuts: Cuts, rise: float) -> Int64[Tensor, " b"]:
     """Merges whose removal costs less than `rise`: the same for every image, as `removal` was at first."""
     errors = removal_errors(cuts.tree, cuts.evidence.attention, cuts.evidence.tokens)
-    found = (errors < rise).cumprod(dim=1).sum(dim=1)
-    return found.masked_fill(found > cuts.slots - 2, 0)
+    return merges_while(errors < rise, cuts.tree)
 
 
 @torch.no_grad()

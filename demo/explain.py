@@ -79,7 +79,7 @@ def draw(model: ImageModel, scenes: ImageSource, out: Path) -> None:
         "encoding": encoding(seen),
         "rounds": rounds(seen),
         "maps": maps(seen),
-        "tree": tree(seen, threshold=float(model.config.aggregation.outside_training)),
+        "tree": tree(seen, threshold=model.config.aggregation.distance),
         "decoding": decoding(model, seen, other),
     }
     for name, picture in pictures.items():

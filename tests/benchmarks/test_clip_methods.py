@@ -1,6 +1,6 @@
 """The table of methods through time compares on equal terms, and starts all from the same weights."""
 
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,10 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(ROOT / "benchmarks")
-        return import_module("clip_methods")
+def benchmark(benchmark_of: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_of("clip_methods")
 
 
 def test_all_rows_have_the_same_data_windows_slots_and_schedule(benchmark: ModuleType) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,10 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def kept() -> Callable[[ClipModel, ClipSample], list[bool]]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(ROOT / "benchmarks")
-        return import_module("crossing").kept
+def kept(benchmark_of: Callable[[str], ModuleType]) -> Callable[[ClipModel, ClipSample], list[bool]]:
+    found: Callable[[ClipModel, ClipSample], list[bool]] = benchmark_of("crossing").kept
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +58,10 @@ def test_what_stays_keeps_its_slot_and_what_leaves_gives_its_own_back(model: Cli
     assert [one.kept[left] for one in found[12:]] == [False] * 12
 
 
-def test_what_enters_has_a_slot_of_its_own_once_each_frame_is_looked_at_anew(model: ClipModel) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(ROOT / "benchmarks")
-        has_its_own = import_module("arrivals").has_its_own
+def test_what_enters_has_a_slot_of_its_own_once_each_frame_is_looked_at_anew(
+    model: ClipModel, benchmark_of: Callable[[str], ModuleType]
+) -> None:
+    has_its_own = benchmark_of("arrivals").has_its_own
     clip = ClipsConfig(path=str(ROOT / "data" / "clips" / "enter-leave")).build().read(0)
     without = model.with_continuity(model.config.continuity.changed(arrivals=False))
     assert sum(has_its_own(model, clip)) >= 10  # of 15 frames

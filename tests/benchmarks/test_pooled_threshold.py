@@ -1,8 +1,7 @@
 """Otsu's threshold, which benchmarks/thresholds.py measures, against every way to split the heights."""
 
 from collections.abc import Callable
-from importlib import import_module
-from pathlib import Path
+from types import ModuleType
 
 import hypothesis.strategies as st
 import numpy as np
@@ -11,14 +10,10 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def pooled_threshold() -> Callable[[Tensor], float]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(BENCHMARKS)
-        found: Callable[[Tensor], float] = import_module("thresholds").pooled_threshold
+def pooled_threshold(benchmark_of: Callable[[str], ModuleType]) -> Callable[[Tensor], float]:
+    found: Callable[[Tensor], float] = benchmark_of("thresholds").pooled_threshold
     return found
 
 

@@ -1,7 +1,6 @@
 """What benchmarks/refinement.py tries: several views of a picture with one set of slots."""
 
-import importlib
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -16,10 +15,9 @@ from dias.nn.projection import CNNProjectionConfig
 from dias.nn.slots.aggregation import AggregationConfig
 
 
-@pytest.fixture
-def shared(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    return importlib.import_module("shared_slots")
+@pytest.fixture(scope="module")
+def shared(benchmark_of: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_of("shared_slots")
 
 
 def small_model(**changes: object) -> ImageModel:

@@ -1,9 +1,9 @@
 """The script of a stranger's path: its commands are ones that the program takes; servers are waited for."""
 
-import importlib
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,10 +13,9 @@ import typer
 from dias.cli.main import app
 
 
-@pytest.fixture
-def path(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    return importlib.import_module("strangers_path")
+@pytest.fixture(scope="module")
+def path(benchmark_of: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_of("strangers_path")
 
 
 def test_every_command_would_be_taken(

@@ -7,7 +7,7 @@ from sklearn.metrics import silhouette_samples, silhouette_score
 from sklearn.metrics.pairwise import cosine_distances
 
 from alike_slots import slots_of
-from dias.nn.slots.cuts import explained, gaps, removal_errors, silhouettes
+from dias.nn.slots.cuts import explained, explained_by_slots, gaps, removal_errors, silhouettes
 from dias.nn.slots.dendrogram import dendrogram
 
 
@@ -72,6 +72,7 @@ def test_what_is_not_explained_is_the_attention_weighted_error(seed: int, n: int
             assert found[image, merges].item() == pytest.approx(1 - error / whole, abs=1e-5)
     assert (found[:, 1:] <= found[:, :-1] + 1e-6).all()
     assert (found[:, -1].abs() < 1e-6).all()
+    torch.testing.assert_close(explained_by_slots(attention, tokens), found[:, 0])
 
 
 @settings(max_examples=30)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from alike_slots import slots_of
 from dias.config import from_dict, to_dict
 from dias.errors import DiasError
 from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.cuts import explained, removal_errors
 from dias.nn.slots.dendrogram import Dendrogram, dendrogram
 from dias.nn.slots.redundancy import agglomerate, keep_at_least_two, merge, merge_matrix
 from dias.nn.slots.thresholds import (
@@ -172,8 +174,23 @@ def test_training_and_use_merge_by_thresholds_of_their_own() -> None:
         assert torch.equal(mode.clusters(slots, seen), below[0.6])
     alone = replace(config, in_use=None).build(token_dim=5).eval()
     assert torch.equal(alone.clusters(slots, seen), below[0.9])
-    assert config.outside_training == 0.3
-    assert replace(config, in_use=None).outside_training == 0.9
+    assert (config.outside_training, config.distance) == (0.3, 0.3)
+    assert replace(config, in_use=None).distance == 0.9
+    assert replace(config, in_use=AUTOMATIC).distance is None
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(3, 12))
+def test_what_a_merge_may_cost_by_removal(seed: int, n: int) -> None:
+    """0.046 ln n * -ln(1 - s), s what the slots explain: in float64, image by image."""
+    tree, seen = dendrogram(slots_of(seed, n=n)), evidence(seed, n=n)
+    share = explained(tree, seen.attention, seen.tokens)[:, 0].double()
+    limit = 0.046 * math.log(n) * -(1 - share).log()
+    errors = removal_errors(tree, seen.attention, seen.tokens).double()
+    for image, merges in enumerate(RemovalError().merges(tree, seen).tolist()):
+        dear = (errors[image] >= limit[image]).nonzero()
+        wanted = int(dear[0]) if len(dear) else n - 1
+        assert merges == (wanted if wanted <= n - 2 else 0)
 
 
 def test_what_counts_was_taught_by_the_threshold_of_training() -> None:

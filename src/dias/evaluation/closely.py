@@ -85,10 +85,9 @@ def _tree(model: ImageModel, seen: Tokens, index: int, *, kept: int, seed: int) 
     queries = queries_of(model, seen, indices=[index], seed=seed)
     slots = unmerged(model).from_tokens(seen, queries, decode=False).slots
     count, config = slots.shape[1], model.config.aggregation
-    threshold = config.outside_training if isinstance(config, AggregationConfig) else None
     return Tree(
         merges=dendrogram(slots).steps(0),
         slots=count,
         cut=count - kept,
-        threshold=threshold if isinstance(threshold, float) else None,
+        threshold=config.distance if isinstance(config, AggregationConfig) else None,
     )

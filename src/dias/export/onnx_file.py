@@ -19,6 +19,7 @@ from dias.export.quiet import quiet
 from dias.files import atomic, check_writable
 from dias.models.image import ImageModel
 from dias.nn.slots.aggregation import AggregationConfig
+from dias.nn.slots.thresholds import Threshold
 from dias.provenance import Provenance, record
 from dias.runtime.session import FORMAT
 
@@ -141,16 +142,16 @@ def _metadata(
     hashes: dict[str, str],
 ) -> dict[str, Any]:
     aggregation = model.config.aggregation
-    used: dict[str, Any] = {}
+    threshold: Threshold | None = None
     if isinstance(aggregation, AggregationConfig) and aggregation.reduction:
-        used = to_dict(aggregation.with_threshold(aggregation.outside_training))
+        threshold = aggregation.outside_training
     assert model.backbone is not None
     return {
         "model": to_dict(model.config),
         "backbone": asdict(model.backbone.weights),
         "provenance": None if provenance is None else provenance.to_dict(),
         "notes": notes or {},
-        "threshold": used.get("threshold"),
+        "threshold": threshold if threshold is None or isinstance(threshold, float) else to_dict(threshold),
         "export": to_dict(config) | {"size": graph.size, "grid": graph.grid, "opset": _OPSET},
         "exported_by": record(**hashes).to_dict(),
     }

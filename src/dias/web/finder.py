@@ -24,7 +24,7 @@ from dias.inference.shortcuts import on_device, shipped
 from dias.models import ClipModel, ImageModel, SlotOutput, following
 from dias.models.clip_frames import one_frame
 from dias.models.unmerged import merges_by_distance, unmerged, unmerged_clip
-from dias.nn.slots.aggregation import Aggregation
+from dias.nn.slots.aggregation import Aggregation, AggregationConfig
 from dias.nn.slots.dendrogram import dendrogram
 from dias.nn.slots.thresholds import AUTOMATIC, ClusterCount, Evidence, Threshold
 from dias.precision import arithmetic
@@ -144,8 +144,8 @@ class Finder:
     @property
     def distance(self) -> float | None:
         """The model's own threshold; None: it is an automatic one, or there is none."""
-        found = getattr(self.image.config.aggregation, "outside_training", None)
-        return found if isinstance(found, float) else None
+        config = self.image.config.aggregation
+        return config.distance if isinstance(config, AggregationConfig) else None
 
     def look(self, upload: Upload, limits: PageConfig) -> Looked:
         """Let the backbone look at an upload.
@@ -242,11 +242,10 @@ def _tree(image: ImageModel, seen: Tokens, stopped: SlotOutput) -> Tree:
     keys, _ = aggregation.competition.keys_values(image.project(seen)[1])
     evidence = Evidence(attention=stopped.attention_logits[-1].softmax(dim=1), tokens=keys)
     clusters = int(aggregation.clusters(stopped.slots, evidence).max()) + 1
-    threshold = aggregation.config.outside_training
     count = stopped.slots.shape[1]
     return Tree(
         merges=dendrogram(stopped.slots).steps(0),
         slots=count,
         cut=count - clusters,
-        threshold=threshold if isinstance(threshold, float) else None,
+        threshold=aggregation.config.distance,
     )

@@ -56,6 +56,12 @@ class AggregationConfig:
         """Where slots are merged once a model is trained."""
         return self.threshold if self.in_use is None else self.in_use
 
+    @property
+    def distance(self) -> float | None:
+        """The fixed cosine distance of `outside_training`; None: each image tells."""
+        threshold = self.outside_training
+        return threshold if isinstance(threshold, float) else None
+
     def with_threshold(self, threshold: Threshold) -> "AggregationConfig":
         """The same under another threshold, in training and outside."""
         return replace(self, threshold=threshold, in_use=None)

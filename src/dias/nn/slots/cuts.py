@@ -68,8 +68,17 @@ def explained(
         member = F.one_hot(tree.roots, tree.kept.shape[1]).float()
         masses = einsum(member, mass, "b t n k, b n -> b t k")
         totals = einsum(member, sums, "b t n k, b n c -> b t k c")
-        between = (totals.square().sum(dim=3) / masses.clamp(min=_TINY)).sum(dim=2)
-        return between / (variance * tokens.shape[1])[:, None]
+        return _share(masses, totals, variance[:, None], tokens=tokens.shape[1])
+
+
+@torch.no_grad()
+def explained_by_slots(
+    attention: Float[Tensor, "b n m"], tokens: Float[Tensor, "b m c"]
+) -> Float[Tensor, " b"]:
+    """As `explained`, of slots before any merge."""
+    with torch.autocast(tokens.device.type, enabled=False):
+        mass, sums, variance = _moments(attention, tokens)
+        return _share(mass, sums, variance, tokens=tokens.shape[1])
 
 
 @torch.no_grad()
@@ -100,6 +109,18 @@ def removal_errors(
         )
         error = (of_gone - of_other).square().sum(dim=2) / variance[:, None]
     return error.masked_fill(~tree.heights.isfinite(), torch.inf)
+
+
+def _share(
+    masses: Float[Tensor, "*b k"],
+    totals: Float[Tensor, "*b k c"],
+    variance: Float[Tensor, "*#b"],
+    *,
+    tokens: int,
+) -> Float[Tensor, "*b"]:
+    """Of the tokens' variance, what k clusters explain, by their masses and sums of centred tokens."""
+    between = (totals.square().sum(dim=-1) / masses.clamp(min=_TINY)).sum(dim=-1)
+    return between / (variance * tokens)
 
 
 def _moments(

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dias.config import STRICT, by_kind
-from dias.nn.slots.cuts import explained, gaps, removal_errors, silhouettes
+from dias.nn.slots.cuts import explained, explained_by_slots, gaps, removal_errors, silhouettes
 from dias.nn.slots.dendrogram import Dendrogram
 
 _TINY = 1e-6
@@ -115,11 +115,9 @@ class RemovalError:
     def merges(self, tree: Dendrogram, evidence: Evidence) -> Int64[Tensor, " b"]:
         """How many merges each image gets; at least two clusters are left."""
         errors = removal_errors(tree, evidence.attention, evidence.tokens)
-        slots = tree.kept.sum(dim=1)
-        share = explained(tree, evidence.attention, evidence.tokens)[:, :1].clamp(max=1 - _TINY)
-        limit = self.rise * slots.clamp(min=1).log()[:, None] * -torch.log1p(-share)
-        found = _first((errors < limit) & (share > _TINY))
-        return found.masked_fill(found > slots - 2, 0)
+        share = explained_by_slots(evidence.attention, evidence.tokens)[:, None].clamp(max=1 - _TINY)
+        nats = tree.kept.sum(dim=1, keepdim=True).clamp(min=1).log() * -torch.log1p(-share)
+        return merges_while((errors < self.rise * nats) & (share > _TINY), tree)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -161,7 +159,12 @@ def merges_of(
 
 def merges_below(tree: Dendrogram, distance: float) -> Int64[Tensor, " b"]:
     """Those of a fixed distance; an image that would be one cluster keeps its slots."""
-    found = (tree.heights < distance).sum(dim=1)
+    return merges_while(tree.heights < distance, tree)
+
+
+def merges_while(wanted: Bool[Tensor, "b merges"], tree: Dendrogram) -> Int64[Tensor, " b"]:
+    """Those before the first that is not wanted; an image that would be one cluster keeps its slots."""
+    found = _first(wanted)
     return found.masked_fill(found > tree.kept.sum(dim=1) - 2, 0)
 
 
