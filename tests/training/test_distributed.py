@@ -57,6 +57,7 @@ def test_two_processes_see_and_reach_what_one_does(files: Path, tmp_path: Path) 
     ]
     everything = list(chain(*seen(two, 0), *seen(two, 1)))
     assert sorted(everything) == sorted([*range(8)] * 3)  # each picture once an epoch
+    assert [json.loads((two / f"parted-{rank}").read_text()) for rank in (0, 1)] == [True, True]
     assert same_losses(one, two)
     assert distance(one, two) < 1e-3 * distance(one, by_one(with_chance(files, batch=2), tmp_path / "half"))
 

@@ -1,9 +1,13 @@
 """A training whose every step is written down; as a program: `watched_run.py RECIPE OUT DEVICES`."""
 
+import atexit
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
+
+import torch.distributed as dist
 
 from dias.data.loaders import Batch
 from dias.training import run, trainer
@@ -32,5 +36,11 @@ def watched(recipe: Recipe, folder: Path, *, devices: int = 1) -> None:
         trainer._JOURNAL_EVERY, Training.training_step = every, whole  # type: ignore[method-assign]
 
 
+def note_parting(folder: Path) -> None:
+    """Write down whether this process has taken leave of the others, in `parted-RANK`."""
+    (folder / f"parted-{os.environ.get('LOCAL_RANK', 0)}").write_text(json.dumps(not dist.is_initialized()))
+
+
 if __name__ == "__main__":
+    atexit.register(note_parting, Path(sys.argv[2]))  # first in, last out
     watched(read_recipe(sys.argv[1]), Path(sys.argv[2]), devices=int(sys.argv[3]))

@@ -1,4 +1,4 @@
-"""Processes that the command itself starts: when one of them is gone, the others end too, with a line."""
+"""Processes of one run end well: all take leave, and when one is gone, the others end too, with a line."""
 
 import os
 import sys
@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import lightning as L
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+
+from dias.training.processes import part_at_exit
 
 _EVERY = 1.0  # seconds
 _PATIENCE = 10.0  # seconds in which a process may notice by itself, and say more
@@ -25,6 +27,7 @@ class Company(L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Watch the processes that this one has started, or the one that has started this one."""
+        part_at_exit()
         started = getattr(trainer.strategy.launcher, "procs", [])
         environment = getattr(trainer.strategy, "cluster_environment", None)
         if started:
