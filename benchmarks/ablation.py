@@ -29,6 +29,8 @@ VARIANTS = {
     ],
 }
 
+MEASURED_AS_TRAINED = "model.aggregation.in_use=null"  # one threshold in training and after it, in all tables
+
 WEIGHTS = {f"weight {weight}": [f"objective.distillation_weight={weight}"] for weight in (0.01, 0.03)}
 
 
@@ -68,7 +70,8 @@ def _train(name: str, seed: int, *, given: argparse.Namespace) -> None:
     run = _run(name, seed, given=given)
     if (run / "done").exists():
         return
-    changes = [word for change in [*given.set, *(VARIANTS | WEIGHTS)[name]] for word in ("--set", change)]
+    asked = [MEASURED_AS_TRAINED, *given.set, *(VARIANTS | WEIGHTS)[name]]
+    changes = [word for change in asked for word in ("--set", change)]
     resume = ["--resume"] if (run / "state.ckpt").exists() else []
     words = ["train", given.recipe, "--cache", given.cache, "--out", run, "--seed", seed, "--logger", "none"]
     run_dias([*words, *changes, *resume], threads=max((os.cpu_count() or 1) // given.jobs, 1))

@@ -25,7 +25,7 @@ def main() -> None:
     given = parser.parse_args()
     all_ = [json.loads((folder / "comparison.json").read_text()) for folder in given.comparisons]
     methods = {method["method"]: method for one in all_ for method in one["methods"]}
-    rows = [_row(method) for method in (*methods.values(), *all_[0]["training_free"])]
+    rows = [_row(method) for method in (*methods.values(), *all_[0]["training_free"]) if _measured(method)]
     found = all_[0]
     revisions = dict.fromkeys(one["provenance"]["revision"][:8] for one in all_)
     words = shlex.split(found["provenance"]["command"])
@@ -33,10 +33,17 @@ def main() -> None:
     changed = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
     about = (
         f"{data}, percent; {first['steps']:.0f} steps of 32 pictures; "
-        f"changed for all: {', '.join(changed) or 'nothing'}; trained by revision {', '.join(revisions)}"
+        f"changed for all: {', '.join(changed) or 'nothing'}; measured by revision {', '.join(revisions)}"
     )
     print(markdown(rows))
     print(save(given.name, rows, about=about))
+
+
+def _measured(method: dict[str, Any]) -> bool:
+    """A method that failed has no scores, and no row; the comparison's own table says why."""
+    if method["ari"] is None:
+        print(f"{method['method']}: not measured")
+    return method["ari"] is not None
 
 
 def _row(method: dict[str, Any]) -> Row:

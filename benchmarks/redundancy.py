@@ -6,7 +6,8 @@ python benchmarks/redundancy.py runs/late-11 runs/detached-11 --apart --name red
 
 Each run's folder says in its recipe which method it is (`METHODS`) and how many slots it has; runs of the
 same method and number, of several seeds, are averaged. A run of DIAS is measured in the ways of `ways_of`, on
-the same weights, unless `--as-trained`: then every run is measured in the one way in which it was trained;
+the same weights, unless `--as-trained`: then every run is measured in the one way in which it was trained, at
+the threshold of training;
 with `--apart` rows are named by the runs' folders: for runs of one method that were trained otherwise. A
 rival needs a line in `METHODS` only where its recipe's first words do not name it.
 """
@@ -39,7 +40,8 @@ KEPT = "slots kept"
 
 def _is_dias(recipe: Recipe, *, reduction: bool, reinitialization: bool) -> bool:
     own = recipe.model.aggregation
-    if not recipe.about.startswith("DIAS") or not isinstance(own, AggregationConfig):
+    whole = recipe.about.startswith("DIAS") and isinstance(recipe.model.decoder, RandomARConfig)
+    if not whole or not isinstance(own, AggregationConfig):
         return False
     return own.reduction == reduction and own.reinitialization == reinitialization
 
@@ -107,9 +109,10 @@ def ways_of(run: Path, *, as_trained: bool, name: str | None = None) -> list[tup
     recipe = read_recipe(str(run / "recipe.yaml"))
     method = next((label for label, holds in METHODS if holds(recipe)), recipe.about.split(" (")[0])
     own, given, aggregation = name or method, candidate(run), recipe.model.aggregation
-    if as_trained or method not in (DIAS, PLAIN):
+    if not isinstance(aggregation, AggregationConfig):
         return [(own, given)]
-    assert isinstance(aggregation, AggregationConfig)
+    if as_trained or method not in (DIAS, PLAIN):
+        return [(own, replace(given, model=_changed(given.model)))]
     if method == PLAIN:
         merged = _changed(given.model, reduction=True, reinitialization=True, threshold=AUTOMATIC)
         return [(own, given), (f"{own}, merged in use", replace(given, model=merged))]

@@ -114,7 +114,9 @@ def main() -> None:
     parser.add_argument("--name", default="reinitialization")
     given = parser.parse_args()
     told = from_dict(AggregationConfig, {"threshold": given.threshold}, where="--threshold").threshold
-    models = {path.stem: load_model(path).with_threshold(told) for path in given.checkpoints}
+    models = {
+        f"{path.parent.name}/{path.stem}": load_model(path).with_threshold(told) for path in given.checkpoints
+    }
     backbone = next(iter(models.values())).backbone
     assert backbone is not None
     pictures = pictures_of(given.data, backbone)

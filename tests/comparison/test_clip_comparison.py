@@ -52,7 +52,11 @@ def test_rows_of_whole_clips(wish: Wish) -> None:
     stored = json.loads((wish.folder / "comparison.json").read_text())["methods"]
     assert [one["method"] for one in stored] == ["linked", "frames"]
     assert stored[0]["hota"] == pytest.approx(decoded.tracks.mean.hota)
-    assert "ARIfg/frame" in (wish.folder / "table.md").read_text()
+    table = (wish.folder / "table.md").read_text()
+    assert "ARIfg/frame" in table
+    linked_recipe = plan.methods[0].runs[0].recipe
+    assert linked_recipe.clip is not None
+    assert f"windows of {linked_recipe.clip.frames} frames" in table
     again, _ = compare(make_plan(wish))  # nothing is trained or measured again
     assert again[0].clips[0].provenance == rows[0].clips[0].provenance
 

@@ -6,6 +6,7 @@ from dias.comparison.columns import MethodRow
 from dias.comparison.plan import Method, Plan, length, stages
 from dias.config import to_dict
 from dias.evaluation import Row
+from dias.training.recipe import Recipe
 
 
 def caption(plan: Plan, rows: Sequence[MethodRow], baselines: Sequence[Row]) -> list[str]:
@@ -108,18 +109,22 @@ def _length(method: Method) -> str:
     recipe = method.runs[0].recipe
     parts = stages(recipe)
     given = recipe.earlier is not None and len(parts) == 1
-    batches = {part.training.batch for part in parts}
-    if len(batches) == 1:
-        text = " + ".join(f"{part.training.steps:,}" for part in parts)
-        text += f" steps of {recipe.training.batch} pictures"
+    batches = [_batch(part) for part in parts]
+    if len(set(batches)) == 1:
+        text = " + ".join(f"{part.training.steps:,}" for part in parts) + f" steps of {batches[0]}"
     else:
-        text = " + ".join(f"{part.training.steps:,} steps of {part.training.batch}" for part in parts)
-        text += " pictures"
+        told = zip(parts, batches, strict=True)
+        text = " + ".join(f"{part.training.steps:,} steps of {batch}" for part, batch in told)
     return (
         text
         + (" in stages" if len(parts) > 1 else "")
         + (" (the earlier stage's weights were given and are not counted)" if given else "")
     )
+
+
+def _batch(recipe: Recipe) -> str:
+    batch = recipe.training.batch
+    return f"{batch} pictures" if recipe.clip is None else f"{batch} windows of {recipe.clip.frames} frames"
 
 
 def _machine(rows: Sequence[MethodRow]) -> str:

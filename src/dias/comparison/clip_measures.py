@@ -1,8 +1,5 @@
 """Methods measured on whole clips: scores and speed; what is there already is not measured again."""
 
-import json
-import statistics
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from dias.comparison.measures import device_for, hashes_of
+from dias.comparison.kept import are_of, device_for, hashes_of, kept_rate, median_rate
 from dias.comparison.plan import Plan, Run
 from dias.config import to_dict
 from dias.data.samples import ClipSource
@@ -28,13 +25,10 @@ from dias.evaluation.clips import (
 from dias.evaluation.clips.views import frames_of
 from dias.evaluation.passes import backbone_of, device_of
 from dias.evaluation.protocol import MapSource
-from dias.files import write_json
 from dias.masks.resize import label_map
 from dias.models.clip import ClipModel
-from dias.provenance import record
 
 _FRAMES = 24  # that a clip's speed is measured on, at most
-_REPEATS = 3
 
 
 def clip_evaluations(plan: Plan, runs: Sequence[Run], folder: Path) -> tuple[ClipEvaluation, ...]:
@@ -50,10 +44,8 @@ def clip_evaluations(plan: Plan, runs: Sequence[Run], folder: Path) -> tuple[Cli
     rules = plan.wish.evaluation.rules
     with suppress(DiasError):
         known = load_clips(file)
-        same = [
-            {name: one.provenance["hashes"].get(name) for name in ("checkpoint", "data")} for one in known
-        ]
-        if same == wanted and all(to_dict(one.rules) == to_dict(rules) for one in known):
+        as_asked = all(to_dict(one.rules) == to_dict(rules) for one in known)
+        if as_asked and are_of([one.provenance for one in known], wanted):
             return known
     found = tuple(
         replace(one, provenance=one.provenance | {"hashes": hashes})
@@ -86,19 +78,16 @@ def frames_per_second(plan: Plan, run: Run, folder: Path) -> float:
     """How many frames of a clip a run's model follows, one after another; kept in `folder`/following.json.
 
     Pictures in memory go in, label maps of the protocol's size come out; the backbone sees a frame at a time.
-    Median of three times, after one that does not count.
     """
-    assert plan.clips is not None
-    file, key = folder / "following.json", hashes_of(run, plan.source)
-    with suppress(OSError, ValueError, KeyError):
-        known = json.loads(file.read_text(encoding="utf-8"))
-        if known["key"] == key:
-            return float(known["frames_per_second"])
-    one = clip_candidate(run.folder, device=device_for(plan))
-    decode = _asked(one, plan.wish.evaluation) == "decoder"
-    rate = _rate(one.model, plan.clips, plan.wish.evaluation, decode=decode)
-    write_json(file, {"frames_per_second": rate, "key": key, "provenance": record().to_dict()})
-    return rate
+    clips = plan.clips
+    assert clips is not None
+
+    def measure() -> float:
+        one = clip_candidate(run.folder, device=device_for(plan))
+        decode = _asked(one, plan.wish.evaluation) == "decoder"
+        return _rate(one.model, clips, plan.wish.evaluation, decode=decode)
+
+    return kept_rate(plan, run, folder / "following.json", name="frames_per_second", measure=measure)
 
 
 @torch.no_grad()
@@ -107,8 +96,8 @@ def _rate(model: ClipModel, clips: ClipSource, config: EvaluationConfig, *, deco
     shown = [frame.image for frame, _ in frames_of(clips, 0, start=0, rules=config.rules)][:_FRAMES]
     images = torch.stack(shown).to(device)
 
-    def once() -> float:
-        start, state = time.perf_counter(), None
+    def once() -> None:
+        state = None
         generator = torch.Generator().manual_seed(config.seed)
         for image in images:
             seen = model.image.see(image[None])
@@ -116,10 +105,6 @@ def _rate(model: ClipModel, clips: ClipSource, config: EvaluationConfig, *, deco
             maps = output.decoder_attention if decode else None
             maps = output.attention[-1] if maps is None else maps
             label_map(maps, grid=seen.grid, size=size, kept=output.mask)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
 
     model.eval()
-    once()
-    return len(images) / statistics.median(once() for _ in range(_REPEATS))
+    return median_rate(once, count=len(images), device=device)

@@ -5,15 +5,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from dias.comparison.columns import MethodRow
-from dias.comparison.measures import device_for, hashes_of
+from dias.comparison.kept import device_for, keep, key_of, read_kept
 from dias.comparison.plan import Plan, Run
-from dias.config import to_dict
 from dias.evaluation import Evaluation, candidate
-from dias.files import write_json
-from dias.provenance import record
 from dias.report.evaluation import histograms, image_table, told
 from dias.report.looks import Looks, extremes, look
 
@@ -22,11 +18,9 @@ _FILE = "closely.json"
 
 def look_at_extremes(plan: Plan, run: Run, evaluation: Evaluation, folder: Path) -> None:
     """Look closely at a run's best and worst images; kept as a piece of a page in `folder`/closely.json."""
-    key: dict[str, Any] = hashes_of(run, plan.source) | {"config": to_dict(plan.wish.evaluation)}
-    key["count"] = plan.wish.closely
-    with suppress(OSError, ValueError, KeyError):
-        if json.loads((folder / _FILE).read_text(encoding="utf-8"))["key"] == key:
-            return
+    key = key_of(plan, run) | {"count": plan.wish.closely}
+    if read_kept(folder / _FILE, key) is not None:
+        return
     parts = []
     if plan.wish.closely:
         model = candidate(run.folder, device=device_for(plan)).model
@@ -36,8 +30,7 @@ def look_at_extremes(plan: Plan, run: Run, evaluation: Evaluation, folder: Path)
                 look(one, name=f"{run.method}-{_word(kind)}-{number}", caption=told(evaluation, one.name))
                 for number, one in enumerate(kind.images, start=1)
             ]
-    made = {"html": "\n".join(parts), "key": key, "provenance": record().to_dict()}
-    write_json(folder / _FILE, made)
+    keep(folder / _FILE, key, html="\n".join(parts))
 
 
 def method_by_method(rows: Sequence[MethodRow]) -> str:

@@ -1,20 +1,26 @@
 """Trained methods measured: scores, speed and pictures; what is there already is not measured again."""
 
-import json
-import statistics
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
 from dias.backbones.frozen import FrozenBackbone
-from dias.checkpoints import find
+from dias.comparison.kept import (
+    are_of,
+    device_for,
+    device_type,
+    hashes_of,
+    keep,
+    kept_rate,
+    key_of,
+    median_rate,
+    read_kept,
+)
 from dias.comparison.plan import Plan, Run
 from dias.config import to_dict
 from dias.data.samples import ImageSource
@@ -32,19 +38,11 @@ from dias.evaluation import (
 from dias.evaluation.passes import backbone_of, device_of
 from dias.evaluation.pictures import stages
 from dias.evaluation.views import Reader
-from dias.files import sha256, write_atomic, write_json
+from dias.files import write_atomic
 from dias.masks.resize import label_map
 from dias.models.image import ImageModel
-from dias.provenance import record
 
 _AT_ONCE = 8  # images whose segmentation is timed together
-_REPEATS = 3
-
-
-def device_for(plan: Plan) -> str:
-    """Where `dias.load` should put models."""
-    chosen = plan.wish.accelerator
-    return {"auto": "auto", "cpu": "cpu", "gpu": "cuda"}[chosen]
 
 
 def evaluations(plan: Plan, runs: Sequence[Run], folder: Path) -> tuple[Evaluation, ...]:
@@ -57,10 +55,8 @@ def evaluations(plan: Plan, runs: Sequence[Run], folder: Path) -> tuple[Evaluati
     wanted = [hashes_of(run, plan.source) for run in runs]
     with suppress(DiasError):
         known = Results.load(file).evaluations
-        same = [
-            {name: one.provenance["hashes"].get(name) for name in ("checkpoint", "data")} for one in known
-        ]
-        if same == wanted and all(to_dict(one.config) == to_dict(plan.wish.evaluation) for one in known):
+        as_asked = all(to_dict(one.config) == to_dict(plan.wish.evaluation) for one in known)
+        if as_asked and are_of([one.provenance for one in known], wanted):
             return known
     candidates = [candidate(run.folder, device=device_for(plan)) for run in runs]
     found = evaluate_all(candidates, plan.source, config=plan.wish.evaluation)
@@ -85,12 +81,12 @@ def training_free(plan: Plan) -> tuple[Row, ...]:
         "clustering": to_dict(clustering),
     }
     beside = file.with_name("training-free-origin.json")
-    with suppress(OSError, ValueError, DiasError):
-        if json.loads(beside.read_text(encoding="utf-8"))["key"] == key:
+    if read_kept(beside, key) is not None:
+        with suppress(DiasError):
             return Results.load(file).baselines
     rows = evaluate_clustering(backbone, plan.source, config=plan.wish.evaluation, clustering=clustering)
     Results(evaluations=(), baselines=rows).save(file)
-    write_json(beside, {"key": key, "provenance": record().to_dict()})
+    keep(beside, key)
     return rows
 
 
@@ -98,32 +94,28 @@ def images_per_second(plan: Plan, run: Run, evaluation: Evaluation, folder: Path
     """How many pictures a run's model segments; kept in `folder`/segmenting.json.
 
     Pictures in memory go in, label maps of the protocol's size come out: features, slots, and the decoder
-    where its attention gives the masks. Median of three times, after one that does not count.
+    where its attention gives the masks.
     """
-    file, key = folder / "segmenting.json", hashes_of(run, plan.source)
-    with suppress(OSError, ValueError, KeyError):
-        known = json.loads(file.read_text(encoding="utf-8"))
-        if known["key"] == key:
-            return float(known["images_per_second"])
-    model = candidate(run.folder, device=device_for(plan)).model
-    rate = _rate(model, plan.source, plan.wish.evaluation, decode=evaluation.best_map.map == "decoder")
-    write_json(file, {"images_per_second": rate, "key": key, "provenance": record().to_dict()})
-    return rate
+
+    def measure() -> float:
+        model = candidate(run.folder, device=device_for(plan)).model
+        decode = evaluation.best_map.map == "decoder"
+        return _rate(model, plan.source, plan.wish.evaluation, decode=decode)
+
+    return kept_rate(plan, run, folder / "segmenting.json", name="images_per_second", measure=measure)
 
 
 def draw(plan: Plan, run: Run, indices: Sequence[int], folder: Path) -> None:
     """Draw a run's final masks of some images: `folder`/pictures/NUMBER.png."""
     made = folder / "pictures" / "origin.json"
-    key: dict[str, Any] = hashes_of(run, plan.source) | {"config": to_dict(plan.wish.evaluation)}
-    key["indices"] = list(indices)
-    with suppress(OSError, ValueError, KeyError):
-        if json.loads(made.read_text(encoding="utf-8"))["key"] == key:
-            return
+    key = key_of(plan, run) | {"indices": list(indices)}
+    if read_kept(made, key) is not None:
+        return
     model = candidate(run.folder, device=device_for(plan)).model
     for index in indices:
         final = stages(model, plan.source, index, config=plan.wish.evaluation)[-1]
         _save(final, drawn(folder, index))
-    write_json(made, {"key": key, "provenance": record().to_dict()})
+    keep(made, key)
 
 
 def drawn(folder: Path, index: int) -> Path:
@@ -147,35 +139,23 @@ def _rate(model: ImageModel, source: ImageSource, config: EvaluationConfig, *, d
     size = (config.rules.size, config.rules.size)
     generator = torch.Generator().manual_seed(config.seed)
 
-    def once() -> float:
-        start = time.perf_counter()
+    def once() -> None:
         seen = model.see(images)
         output = model.from_tokens(seen, decode=decode, generator=generator)
         maps = output.decoder_attention if decode else None
         label_map(
             maps if maps is not None else output.attention[-1], grid=seen.grid, size=size, kept=output.mask
         )
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
 
     model.eval()
-    once()
-    return len(images) / statistics.median(once() for _ in range(_REPEATS))
-
-
-def hashes_of(run: Run, source: ImageSource) -> dict[str, str]:
-    """Of what was measured, and on what."""
-    return {"checkpoint": sha256(find(run.folder)), "data": source.fingerprint()}
+    return median_rate(once, count=len(images), device=device)
 
 
 def _vit(plan: Plan) -> FrozenBackbone:
     for method in plan.methods:
         backbone = method.runs[0].recipe.model.backbone.build()
         if isinstance(backbone, FrozenBackbone):
-            chosen = device_for(plan)
-            where = ("cuda" if torch.cuda.is_available() else "cpu") if chosen == "auto" else chosen
-            return backbone.to(where)
+            return backbone.to(device_type(plan))
     raise DiasError("--clustering: no method has a ViT whose features could be clustered; leave it out")
 
 

@@ -106,13 +106,11 @@ class Plan:
     """All there is to do.
 
     Attributes:
-        data: what is trained on.
         measured: what is measured, and its images.
     """
 
     wish: Wish
     methods: tuple[Method, ...]
-    data: SourceConfig
     measured: SourceConfig
     source: ImageSource
 
@@ -162,7 +160,7 @@ def make_plan(wish: Wish) -> Plan:
         )
     if of_clips is not None and wish.clustering:
         raise DiasError(f"--clustering is for comparisons of pictures, {of_clips} is of clips: leave it out")
-    return Plan(wish=wish, methods=methods, data=data, measured=measured, source=source)
+    return Plan(wish=wish, methods=methods, measured=measured, source=source)
 
 
 def stages(recipe: Recipe) -> tuple[Recipe, ...]:

@@ -79,7 +79,7 @@ def _row(plan: Plan, method: Method, trainings: Trainings) -> MethodRow:
             costs=tuple(cost_of(run.folder) for run in trained),
             images_per_second=speed,
         )
-    except DiasError as error:
+    except (DiasError, OSError, RuntimeError) as error:  # memory, disk: the next method may do with less
         return replace(row, failures=(*row.failures, f"measures: failed: {error}"))
 
 
