@@ -29,6 +29,7 @@ from dias.evaluation import EvaluationConfig, candidate, evaluate_all, rules_of
 from dias.evaluation.results import METRIC_NAMES, Evaluation, Metric
 from dias.evaluation.run import Candidate
 from dias.models.image import ImageModel
+from dias.nn.decoders.random_ar import RandomARConfig
 from dias.nn.slots.aggregation import Aggregation, AggregationConfig
 from dias.nn.slots.thresholds import AUTOMATIC
 from dias.training.recipe import Recipe, read_recipe
