@@ -25,7 +25,8 @@ def main() -> None:
     given = parser.parse_args()
     all_ = [json.loads((folder / "comparison.json").read_text()) for folder in given.comparisons]
     methods = {method["method"]: method for one in all_ for method in one["methods"]}
-    rows = [_row(method) for method in (*methods.values(), *all_[0]["training_free"]) if _measured(method)]
+    measured = [*methods.values(), *all_[0]["training_free"]]
+    rows = [_row(method) for method in measured if method["ari"] is not None]  # None: it failed
     found = all_[0]
     revisions = dict.fromkeys(one["provenance"]["revision"][:8] for one in all_)
     words = shlex.split(found["provenance"]["command"])
@@ -37,13 +38,6 @@ def main() -> None:
     )
     print(markdown(rows))
     print(save(given.name, rows, about=about))
-
-
-def _measured(method: dict[str, Any]) -> bool:
-    """A method that failed has no scores, and no row; the comparison's own table says why."""
-    if method["ari"] is None:
-        print(f"{method['method']}: not measured")
-    return method["ari"] is not None
 
 
 def _row(method: dict[str, Any]) -> Row:

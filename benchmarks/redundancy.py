@@ -113,7 +113,7 @@ def ways_of(run: Path, *, as_trained: bool, name: str | None = None) -> list[tup
     if not isinstance(aggregation, AggregationConfig):
         return [(own, given)]
     if as_trained or method not in (DIAS, PLAIN):
-        return [(own, replace(given, model=_changed(given.model)))]
+        return [(own, replace(given, model=given.model.with_threshold(aggregation.threshold)))]
     if method == PLAIN:
         merged = _changed(given.model, reduction=True, reinitialization=True, threshold=AUTOMATIC)
         return [(own, given), (f"{own}, merged in use", replace(given, model=merged))]

@@ -52,14 +52,11 @@ def test_where_one_method_runs_out_of_memory_the_next_is_measured(
 ) -> None:
     plan, of_row = make_plan(wish), "dias.comparison.run.images_per_second"
 
-    def full(*_: object) -> Never:
+    def full_once(*_: object) -> Never:
+        monkeypatch.setattr(of_row, images_per_second)
         raise RuntimeError("can't allocate memory: you tried to allocate 64000000000 bytes")
 
-    def once_full(*given: object) -> float:
-        monkeypatch.setattr(of_row, images_per_second)
-        return full(*given)
-
-    monkeypatch.setattr(of_row, once_full)
+    monkeypatch.setattr(of_row, full_once)
     rows, _ = compare(plan)
     assert "measures: failed: can't allocate memory" in rows[0].failures[0]
     assert rows[1].failures == ()

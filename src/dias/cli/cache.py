@@ -38,13 +38,12 @@ def cache(
     """Compute the frozen features of a data set once, to train on them."""
     import sys
 
-    import torch
-
     from dias.backbones import BackboneConfig
     from dias.data.frames import images_of
     from dias.data.sources import config_for
     from dias.data.sources.wording import in_words
     from dias.features import Views, build_cache, unreadable
+    from dias.inference.shortcuts import device_called
 
     settings = BackboneConfig(
         name=backbone,
@@ -57,7 +56,7 @@ def cache(
     chosen = config_for(data, use="train", settings=data_set or [])
     source = images_of(chosen.build())
     print(in_words(chosen, source), file=sys.stderr)
-    vit = settings.build().to("cuda" if torch.cuda.is_available() else "cpu")
+    vit = settings.build().to(device_called("auto"))
     made = build_cache(
         source,
         vit,

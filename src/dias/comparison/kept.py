@@ -15,6 +15,7 @@ from dias.comparison.plan import Plan, Run
 from dias.config import to_dict
 from dias.data.samples import ImageSource
 from dias.files import sha256, write_json
+from dias.inference.shortcuts import device_called
 from dias.provenance import record
 
 _REPEATS = 3
@@ -24,12 +25,6 @@ def device_for(plan: Plan) -> str:
     """Where `dias.load` should put models."""
     chosen = plan.wish.accelerator
     return {"auto": "auto", "cpu": "cpu", "gpu": "cuda"}[chosen]
-
-
-def device_type(plan: Plan) -> str:
-    """Where they come to lie."""
-    chosen = device_for(plan)
-    return ("cuda" if torch.cuda.is_available() else "cpu") if chosen == "auto" else chosen
 
 
 def hashes_of(run: Run, source: ImageSource) -> dict[str, str]:
@@ -65,7 +60,7 @@ def keep(file: Path, key: Mapping[str, Any], **made: Any) -> None:
 
 def kept_rate(plan: Plan, run: Run, file: Path, *, name: str, measure: Callable[[], float]) -> float:
     """A speed; from its file, if it was measured by these rules on this kind of device before."""
-    key = key_of(plan, run) | {"device": device_type(plan)}
+    key = key_of(plan, run) | {"device": device_called(device_for(plan)).type}
     known = read_kept(file, key)
     if known is not None:
         return float(known[name])

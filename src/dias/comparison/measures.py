@@ -13,7 +13,6 @@ from dias.backbones.frozen import FrozenBackbone
 from dias.comparison.kept import (
     are_of,
     device_for,
-    device_type,
     hashes_of,
     keep,
     kept_rate,
@@ -39,6 +38,7 @@ from dias.evaluation.passes import backbone_of, device_of
 from dias.evaluation.pictures import stages
 from dias.evaluation.views import Reader
 from dias.files import write_atomic
+from dias.inference.shortcuts import device_called
 from dias.masks.resize import label_map
 from dias.models.image import ImageModel
 
@@ -155,7 +155,7 @@ def _vit(plan: Plan) -> FrozenBackbone:
     for method in plan.methods:
         backbone = method.runs[0].recipe.model.backbone.build()
         if isinstance(backbone, FrozenBackbone):
-            return backbone.to(device_type(plan))
+            return backbone.to(device_called(device_for(plan)))
     raise DiasError("--clustering: no method has a ViT whose features could be clustered; leave it out")
 
 
